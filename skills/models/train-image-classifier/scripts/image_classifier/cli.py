@@ -1,0 +1,69 @@
+"""What every script does: read arguments, run, and turn known faults into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from image_classifier.errors import KnownError
+
+FAULT_FILE = "TAO_IMAGE_CLASSIFIER_FAULT_FILE"
+
+
+def run(description: str, main: Callable[[Path], None]) -> int:
+    """Exit code of `main` called with the path given as --config."""
+    parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="spec in YAML")
+    config: Path = parser.parse_args().config
+    return guard(lambda: main(config))
+
+
+def guard(main: Callable[[], None]) -> int:
+    try:
+        main()
+    except KnownError as error:
+        _report(error)
+        return error.exit_code
+    return 0
+
+
+def emit(line: Mapping[str, Any]) -> None:
+    """One JSON object on stdout, flushed; numbers that are not finite become null."""
+    print(json.dumps(finite(line), allow_nan=False), flush=True)
+
+
+def emit_metrics(epoch: int, metrics: Mapping[str, float]) -> None:
+    emit({"tao_automl": "metric", "epoch": epoch, "metrics": dict(metrics)})
+
+
+def log(text: str) -> None:
+    """For people; rank 0 only, so that several processes do not say everything several times."""
+    if os.environ.get("RANK", "0") == "0":
+        print(text, file=sys.stderr, flush=True)
+
+
+def finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _report(error: KnownError) -> None:
+    """To stderr; in a process that train.py started, to the parent, which says it once for all of them."""
+    target = os.environ.get(FAULT_FILE)
+    if not target:
+        print(error.lines(), file=sys.stderr, flush=True)
+        return
+    try:
+        with open(target, "x", encoding="utf-8") as handle:
+            json.dump({"code": error.exit_code, "lines": error.lines()}, handle)
+    except FileExistsError:
+        pass

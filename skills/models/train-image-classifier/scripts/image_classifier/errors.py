@@ -1,0 +1,40 @@
+"""Faults that a person can put right, with the exit code each one ends the process with."""
+
+from __future__ import annotations
+
+
+class KnownError(Exception):
+    """Shown as one line `error: …` and, if there is advice, one line `hint: …`; no traceback."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = " ".join(message.split())
+        self.hint = " ".join(hint.split())
+
+    def __str__(self) -> str:
+        return self.message
+
+    def lines(self) -> str:
+        return f"error: {self.message}" + (f"\nhint: {self.hint}" if self.hint else "")
+
+
+class SpecError(KnownError):
+    """The spec, or a checkpoint that it names, cannot be used."""
+
+    exit_code = 2
+
+
+class DataError(KnownError):
+    """The images cannot be used."""
+
+    exit_code = 2
+
+
+class Diverged(KnownError):
+    """The loss became infinite or NaN; other settings may well work."""
+
+
+class ExportMismatch(KnownError):
+    """The exported program does not compute what the checkpoint computes."""

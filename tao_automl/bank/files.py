@@ -1,0 +1,94 @@
+"""Bounded reading: whatever a skill's file holds, the answer is a value or one error, never a traceback."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tao_automl.domain.json_types import JsonValue
+from tao_automl.errors import UserError
+
+DEPTH_LIMIT = 64
+
+
+class Unreadable(ValueError):
+    """A file breaks a law of reading; whoever knows what the file is for raises it as that kind of error."""
+
+
+def read_text(path: Path, limit: int) -> str:
+    """The UTF-8 text of a regular file of at most `limit` bytes. Raises Unreadable."""
+    try:
+        if not path.is_file():
+            raise Unreadable("must be a regular file, " + ("found something else" if path.exists() else "not found"))
+        with path.open("rb") as stream:
+            data = stream.read(limit + 1)
+    except (OSError, ValueError) as error:
+        raise error if isinstance(error, Unreadable) else Unreadable(f"cannot be read: {error}") from error
+    if len(data) > limit:
+        raise Unreadable(f"must be at most {limit:,} bytes, got more")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"must be UTF-8 text, got byte 0x{data[error.start]:02x} at offset {error.start}") from error
+
+
+def parse_json(text: str) -> JsonValue:
+    """Strict JSON: no NaN or Infinity, no name twice, nested at most `DEPTH_LIMIT` deep. Raises Unreadable."""
+    try:
+        value: JsonValue = json.loads(text, object_pairs_hook=_distinct, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"line {error.lineno}: must be JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise Unreadable(f"must be nested at most {DEPTH_LIMIT} deep, got much more") from error
+    except ValueError as error:
+        raise error if isinstance(error, Unreadable) else Unreadable(f"must be JSON: {error}") from error
+    check_nesting(value)
+    return value
+
+
+def _distinct(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Unreadable(f"a name must occur once in an object, got {twice!r} twice")
+    return found
+
+
+def _no_constant(word: str) -> JsonValue:
+    raise Unreadable(f"must be JSON, which has no {word}; leave the bound out, or write a number")
+
+
+def check_nesting(value: JsonValue) -> None:
+    """Iterative, because a deep file must not exhaust the stack either."""
+    level: list[JsonValue] = [value]
+    for _ in range(DEPTH_LIMIT):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return
+    raise Unreadable(f"must be nested at most {DEPTH_LIMIT} deep, got more")
+
+
+def _children(value: JsonValue) -> Iterator[JsonValue]:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Unreadable("a number must be finite, got one beyond the range of a double")
+    if isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """A place in a document, as people write it: ``metrics[0].name``; the document itself is ``(root)``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".") or "(root)"
+
+
+def load_json(path: Path, limit: int, kind: type[UserError]) -> JsonValue:
+    """Read and parse; every failure is a `kind` that names the file."""
+    try:
+        return parse_json(read_text(path, limit))
+    except Unreadable as error:
+        raise kind(f"{path}: {error}") from error

@@ -1,0 +1,1 @@
+"""The runner's inside: a tick is five functions, and a loop that repeats it. See docs/architecture.md."""

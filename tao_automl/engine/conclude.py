@@ -1,0 +1,98 @@
+"""Step 5: end the search when it is over or a limit is reached, evaluate the winner, and close the books."""
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+
+from tao_automl.domain.events import (
+    Event,
+    ExperimentFinished,
+    JobCancelRequested,
+    Purpose,
+    RunStatus,
+    SearchEnded,
+)
+from tao_automl.domain.experiment import Experiment
+from tao_automl.domain.trial import TrialState
+from tao_automl.engine.evaluation import blocker, final_evaluation
+from tao_automl.engine.world import World
+
+FAILURES_BEFORE_RATE_COUNTS = 5
+
+
+def conclude(world: World, experiment: Experiment) -> Iterator[Event]:
+    """Decides whether the search is over; once it is, drains or cancels, then evaluates, then finishes."""
+    verdict = _verdict(world, experiment)
+    if verdict:
+        yield verdict
+    elif experiment.ended:
+        yield from _wind_up(world, experiment, experiment.ended)
+
+
+def _wind_up(world: World, experiment: Experiment, ended: SearchEnded) -> Iterator[Event]:
+    if ended.cancel:
+        yield from _cancel_jobs(world, experiment, ended)
+    if experiment.live or experiment.open_jobs:
+        return
+    if experiment.final is None:
+        yield from final_evaluation(world, experiment)
+    else:
+        yield _finish(world, experiment, ended)
+
+
+def _cancel_jobs(world: World, experiment: Experiment, ended: SearchEnded) -> Iterator[Event]:
+    for key in experiment.open_jobs:
+        job = experiment.jobs[key]
+        if not job.cancel and not (job.purpose is Purpose.FINAL and ended.evaluate_best):
+            yield JobCancelRequested(at=world.clock.now(), key=key, reason=ended.reason)
+
+
+def _verdict(world: World, experiment: Experiment) -> SearchEnded | None:
+    """Why the search is over now, if it is."""
+    ends = partial(SearchEnded, at=world.clock.now())
+    already = experiment.ended
+    if world.cancel_requested() and not (already and already.cancel and not already.evaluate_best):
+        return ends(status=RunStatus.STOPPED, reason="cancelled by the user", cancel=True, evaluate_best=False)
+    if already:
+        return None
+    if reason := blocker(world, experiment):
+        return ends(status=RunStatus.FAILED, reason=reason, evaluate_best=False)
+    if experiment.failures >= FAILURES_BEFORE_RATE_COUNTS and _fails_too_often(world, experiment):
+        return ends(status=RunStatus.FAILED, reason=root_cause(experiment), evaluate_best=False)
+    if reason := _limit_reached(world, experiment):
+        return ends(status=RunStatus.STOPPED, reason=reason, cancel=True)
+    if experiment.baseline and not experiment.live and not experiment.open_jobs:
+        return ends(status=RunStatus.COMPLETED, reason="the search is complete")
+    return None
+
+
+def _limit_reached(world: World, experiment: Experiment) -> str | None:
+    rules, best = world.rules, experiment.best
+    objective = experiment.facts.objective
+    if rules.target_metric is not None and best and best.event.value is not None:
+        if objective.reached(best.event.value, rules.target_metric):
+            return f"target reached: {objective.metric} = {best.event.value:g} (target {rules.target_metric:g})"
+    elapsed = experiment.elapsed(world.clock.now())
+    if rules.max_wall_time is not None and elapsed > rules.max_wall_time:
+        return f"max_wall_time ({rules.max_wall_time:g} s) is used up"
+    return None
+
+
+def _fails_too_often(world: World, experiment: Experiment) -> bool:
+    return experiment.failures > world.rules.tolerated_failure_rate * len(experiment.last_settlement)
+
+
+def root_cause(experiment: Experiment) -> str:
+    """The most common way that trials failed, in one line."""
+    failed = [trial for trial in experiment.trials if trial.state is TrialState.FAILED]
+    causes = Counter((trial.failure.value if trial.failure else "unknown", trial.reason) for trial in failed)
+    (failure, reason), count = causes.most_common(1)[0]
+    return f"{len(failed)} of {len(experiment.trials)} trials failed, {count} of them as {failure}: {reason}"
+
+
+def _finish(world: World, experiment: Experiment, ended: SearchEnded) -> ExperimentFinished:
+    finished = partial(ExperimentFinished, at=world.clock.now())
+    hopeless = experiment.failures and (experiment.best is None or _fails_too_often(world, experiment))
+    if ended.status is RunStatus.COMPLETED and hopeless:
+        return finished(status=RunStatus.FAILED, reason=root_cause(experiment))
+    return finished(status=ended.status, reason=ended.reason)

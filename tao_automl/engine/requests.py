@@ -1,0 +1,66 @@
+"""Intents: the jobs that the journal asks the platform for."""
+
+from dataclasses import replace
+
+from tao_automl.domain.events import JobRequested, Purpose
+from tao_automl.domain.experiment import Experiment, Job
+from tao_automl.domain.json_types import JsonObject
+from tao_automl.engine.naming import job_key
+from tao_automl.engine.world import NotPossible, Resume, World
+
+
+def resume_of(job: Job) -> Resume | None:
+    """Where a successor of `job` can continue, if it left a checkpoint."""
+    checkpoint = job.ended.checkpoint if job.ended else None
+    return Resume(job=job.key, checkpoint=checkpoint) if checkpoint else None
+
+
+def request_training(
+    world: World, experiment: Experiment, *, trial: int, params: JsonObject, budget: int, after: Job | None
+) -> JobRequested:
+    """The first attempt to train a trial up to `budget`, from the checkpoint of the job `after` if it left one."""
+    key = job_key(experiment, Purpose.TRAIN, trial, budget, 1)
+    spec = world.jobs.training(key, params, budget, resume_of(after) if after else None)
+    return JobRequested(
+        at=world.clock.now(), trial=trial, purpose=Purpose.TRAIN, budget=budget, attempt=1, spec=spec
+    )
+
+
+def request_evaluation(
+    world: World, experiment: Experiment, purpose: Purpose, trained: Job
+) -> JobRequested | NotPossible:
+    """The first attempt to evaluate what `trained` left behind."""
+    key = job_key(experiment, purpose, trained.trial, trained.budget, 1)
+    spec = world.jobs.evaluation(key, purpose, experiment.trials[trained.trial].params, trained)
+    if isinstance(spec, NotPossible):
+        return spec
+    return JobRequested(
+        at=world.clock.now(), trial=trained.trial, purpose=purpose, budget=trained.budget, attempt=1, spec=spec
+    )
+
+
+def may_retry(world: World, experiment: Experiment, job: Job) -> bool:
+    """Whether the job failed for a reason that is nobody's fault, has attempts left, and is still wanted."""
+    failure = job.ended.failure if job.ended else None
+    cancelled = experiment.ended is not None and experiment.ended.cancel
+    return bool(failure and failure.retriable and job.attempt < world.rules.max_attempts and not cancelled)
+
+
+def retry(world: World, experiment: Experiment, job: Job) -> JobRequested:
+    """The next attempt, from the last checkpoint that the failed one left, after a pause that doubles each time."""
+    now, attempt = world.clock.now(), job.attempt + 1
+    key = job_key(experiment, job.purpose, job.trial, job.budget, attempt)
+    resume = resume_of(job)
+    if job.purpose is Purpose.TRAIN and resume:
+        spec = world.jobs.training(key, experiment.trials[job.trial].params, job.budget, resume)
+    else:
+        spec = replace(job.spec, key=key)
+    return JobRequested(
+        at=now,
+        trial=job.trial,
+        purpose=job.purpose,
+        budget=job.budget,
+        attempt=attempt,
+        spec=spec,
+        not_before=now + world.rules.retry_backoff * 2 ** (job.attempt - 1),
+    )

@@ -1,0 +1,218 @@
+"""A journal in one SQLite file, append-only by the database's own triggers.
+
+One writer at a time: the writer holds an advisory lock on ``<file>.lock`` for as long as its process lives, and every
+append states how many events it knows of. Readers need neither. The rollback journal is used instead of the
+write-ahead log because workspaces often lie on network file systems, where the latter is not safe.
+"""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Literal, NoReturn
+
+from tao_automl.domain.events import Event
+from tao_automl.errors import JournalConflict, JournalCorrupt, JournalError, UserError
+from tao_automl.store.codec import decode_event, encode_event
+
+FILE_NAME = "journal.sqlite"
+APPLICATION_ID = 0x54414F4A  # "TAOJ"
+FORMAT = 1
+BUSY_SECONDS = 30.0
+
+SCHEMA = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE events (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TRIGGER append_only_update BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER append_only_delete BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER append_only_insert BEFORE INSERT ON events
+WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM events)
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {FORMAT};
+COMMIT;
+"""
+
+Mode = Literal["create", "write", "read"]
+
+
+def open_sqlite(workspace: Path, mode: Mode) -> "SqliteJournal":
+    """The journal of a workspace.
+
+    Args:
+        workspace: the folder that holds, or will hold, the journal.
+        mode: ``create`` refuses a workspace that has a journal; ``write`` and ``read`` refuse one that has none.
+
+    Raises:
+        UserError: the workspace has, or lacks, a journal.
+        JournalConflict: another writer is at work.
+        JournalCorrupt: the file is torn, of a newer version, or not a journal.
+        JournalError: the file system refuses.
+    """
+    path = workspace / FILE_NAME
+    if mode == "create":
+        _make_folder(workspace)
+    elif not path.exists():
+        raise _no_run(workspace)
+    journal = SqliteJournal(path, mode)
+    if (journal.length() == 0) is (mode == "create"):
+        return journal
+    journal.close()
+    raise _no_run(workspace) if mode != "create" else UserError(
+        f"{workspace}: the folder already holds a run",
+        "resume it (`resume=True`, or `tao-automl resume DIR`), or name another folder",
+    )
+
+
+def _no_run(workspace: Path) -> UserError:
+    return UserError(f"{workspace}: there is no run in this folder", "name the workspace folder of a run")
+
+
+class SqliteJournal:
+    """See `tao_automl.domain.ports.Journal` and `open_sqlite`."""
+
+    def __init__(self, path: Path, mode: Mode) -> None:
+        self._path = path
+        self._lock = None if mode == "read" else _lock(path.with_name(path.name + ".lock"))
+        try:
+            self._db = _connect(path, mode)
+            with self._translated():
+                if mode == "create" and self._is_blank():
+                    self._db.executescript(SCHEMA)
+                self._check()
+        except BaseException:
+            self._unlock()
+            raise
+
+    def append(self, events: Sequence[Event], *, expect: int) -> int:
+        rows = [(expect + i + 1, *encode_event(event)) for i, event in enumerate(events)]
+        with self._translated(), self._transaction():
+            found = self.length()
+            if found != expect:
+                raise JournalConflict(
+                    f"{self._path}: the journal has {found} events, the writer knew {expect}",
+                    "another runner works in this workspace",
+                )
+            self._db.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
+        return expect + len(rows)
+
+    def read(self, after: int = 0) -> Iterator[Event]:
+        with self._translated():
+            rows = self._db.execute("SELECT kind, body FROM events WHERE seq > ? ORDER BY seq", (after,)).fetchall()
+        return (decode_event(kind, body) for kind, body in rows)
+
+    def close(self) -> None:
+        self._db.close()
+        self._unlock()
+
+    def length(self) -> int:
+        """How many events there are."""
+        return int(self._db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
+
+    def _is_blank(self) -> bool:
+        """A new file, or one whose maker died before its first word."""
+        return not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+
+    def _check(self) -> None:
+        application = self._db.execute("PRAGMA application_id").fetchone()[0]
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if application != APPLICATION_ID:
+            raise JournalCorrupt(f"{self._path}: not a tao-automl journal", "the file belongs to another program")
+        if version > FORMAT:
+            raise JournalCorrupt(
+                f"{self._path}: journal format {version}, this version reads up to {FORMAT}", "upgrade tao-automl"
+            )
+        damage = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        count = self._db.execute("SELECT count(*) FROM events").fetchone()[0]
+        if damage != "ok" or count != self.length():
+            raise JournalCorrupt(f"{self._path}: the file is damaged ({damage})", "restore it from a backup")
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            _raise_translated(self._path, error)
+
+    def _unlock(self) -> None:
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+
+def _make_folder(workspace: Path) -> None:
+    try:
+        workspace.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JournalError(f"{workspace}: cannot make the folder: {error.strerror}", "name a writable folder") from error
+
+
+def _connect(path: Path, mode: Mode) -> sqlite3.Connection:
+    flags = {"create": "rwc", "write": "rw", "read": "ro"}[mode]
+    try:
+        db = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode={flags}", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+        )
+        db.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error as error:
+        _raise_translated(path, error)
+    return db
+
+
+def _lock(path: Path) -> IO[str] | None:
+    """The lock, held until the file object is closed or its process ends; None where the file system has no locks
+    (then the check of every append is the only fence)."""
+    try:
+        file = open(path, "a+", encoding="utf-8")
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be written: {error.strerror}", "name a writable workspace") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            file.close()
+            return None
+        file.seek(0)
+        owner = file.read().strip()
+        file.close()
+        raise JournalConflict(
+            f"{path.parent}: another runner works in this workspace ({owner or 'it did not say who'})",
+            "watch it with `tao-automl status DIR`, end it with `tao-automl cancel DIR`, or use another workspace",
+        ) from error
+    with contextlib.suppress(OSError):  # a full disk: the owner's name is a courtesy
+        file.truncate(0)
+        file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}))
+        file.flush()
+    return file
+
+
+def _raise_translated(path: Path, error: sqlite3.Error) -> NoReturn:
+    """The errors of sqlite3, told apart as a user must: full, read-only, busy, or not a sound journal."""
+    text = str(error)
+    if "full" in text:
+        raise JournalError(
+            f"{path}: the disk is full; nothing that was recorded is lost", "free some space, then resume"
+        ) from error
+    if "readonly" in text or "unable to open" in text or "disk I/O" in text:
+        raise JournalError(f"{path}: cannot be written or opened ({text})", "check the folder's permissions") from error
+    if "locked" in text:
+        raise JournalConflict(f"{path}: the journal is in use by another process ({text})") from error
+    raise JournalCorrupt(f"{path}: not a sound journal ({text})", "restore it from a backup") from error
