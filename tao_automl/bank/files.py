@@ -11,7 +11,7 @@ from tao_automl.errors import UserError
 DEPTH_LIMIT = 64
 
 
-class Unreadable(ValueError):
+class Unreadable(Exception):
     """A file breaks a law of reading; whoever knows what the file is for raises it as that kind of error."""
 
 
@@ -23,7 +23,7 @@ def read_text(path: Path, limit: int) -> str:
         with path.open("rb") as stream:
             data = stream.read(limit + 1)
     except (OSError, ValueError) as error:
-        raise error if isinstance(error, Unreadable) else Unreadable(f"cannot be read: {error}") from error
+        raise Unreadable(f"cannot be read: {error}") from error
     if len(data) > limit:
         raise Unreadable(f"must be at most {limit:,} bytes, got more")
     try:
@@ -41,7 +41,7 @@ def parse_json(text: str) -> JsonValue:
     except RecursionError as error:
         raise Unreadable(f"must be nested at most {DEPTH_LIMIT} deep, got much more") from error
     except ValueError as error:
-        raise error if isinstance(error, Unreadable) else Unreadable(f"must be JSON: {error}") from error
+        raise Unreadable(f"must be JSON: {error}") from error
     check_nesting(value)
     return value
 

@@ -102,7 +102,9 @@ class _Builder:
 
     def build(self, node: yaml.Node, place: Place) -> JsonValue:
         if len(place) > DEPTH_LIMIT:
-            raise Unreadable(f"line {_line(node)}: must be nested at most {DEPTH_LIMIT} deep, aliases included, got more")
+            raise Unreadable(
+                f"line {_line(node)}: must be nested at most {DEPTH_LIMIT} deep, aliases included, got more"
+            )
         self.lines[place] = _line(node)
         if len(self.lines) > _VALUE_LIMIT:
             raise Unreadable(f"must hold at most {_VALUE_LIMIT:,} values, aliases expanded, got more")
@@ -119,7 +121,9 @@ class _Builder:
         for key_node, child in node.value:
             key = _key(key_node)
             if key in found:
-                raise Unreadable(f"line {_line(key_node)}: {dotted((*place, key))}: a key must occur once, got it twice")
+                raise Unreadable(
+                    f"line {_line(key_node)}: {dotted((*place, key))}: a key must occur once, got it twice"
+                )
             found[key] = self.build(child, (*place, key))
             self.lines[(*place, key)] = _line(key_node)
         return found
@@ -129,7 +133,9 @@ class _Builder:
         try:
             value = self._constructed(node, kind)
         except (yaml.YAMLError, ValueError, OverflowError) as error:
-            raise Unreadable(f"line {_line(node)}: {dotted(place)}: must be a valid {kind}, got {node.value!r:.80}") from error
+            raise Unreadable(
+                f"line {_line(node)}: {dotted(place)}: must be a valid {kind}, got {node.value!r:.80}"
+            ) from error
         if isinstance(value, float) and not math.isfinite(value):
             raise Unreadable(f"line {_line(node)}: {dotted(place)}: a number must be finite, got {node.value!r:.80}")
         return value
@@ -142,7 +148,7 @@ class _Builder:
             return str(node.value)  # dates, and 12:30 which YAML 1.1 takes for a number to base 60
         if kind not in ("int", "float", "bool", "null"):
             raise Unreadable(f"line {_line(node)}: the tag {node.tag!r:.80} must not be used; JSON values only")
-        value: JsonValue = self._scalars.construct_object(node)  # type: ignore[no-untyped-call]  # PyYAML's stubs
+        value: JsonValue = self._scalars.construct_object(node)
         return value
 
 

@@ -1,7 +1,7 @@
 """The state of a run: a fold over its events. It remembers and indexes; it decides nothing."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from tao_automl.domain.events import (
@@ -50,6 +50,7 @@ class Job:
     started_at: float | None = None
     cursor: int = 0
     last_report: MetricReported | None = None
+    latest: Values = field(default_factory=dict)  # the last word on each metric that it ever reported
     cancel: JobCancelRequested | None = None
     ended: JobEnded | None = None
 
@@ -144,7 +145,7 @@ class Experiment:
                 self.created = event
             case RunnerAttached():
                 self.attached = event
-                self.idle_seconds += event.at - previous
+                self.idle_seconds += max(0.0, event.at - previous)
             case RunnerDetached():
                 self.attached = None
             case TrialStarted() | TrialPromoted() | TrialStopRequested() | TrialSettled():
@@ -235,8 +236,9 @@ class Experiment:
             self.evaluation_job[event.purpose] = key
 
     def _report(self, event: MetricReported) -> None:
-        job = replace(self.jobs[event.key], cursor=event.cursor, last_report=event)
-        self.jobs[event.key] = job
+        job = self.jobs[event.key]
+        latest = {**job.latest, **event.values}
+        self.jobs[event.key] = replace(job, cursor=event.cursor, last_report=event, latest=latest)
         if job.purpose is not Purpose.TRAIN:
             return
         curve = self.curves.setdefault(job.trial, {})

@@ -74,14 +74,14 @@ class Numeric(Named):
         if step is not None:
             self.law(self.scale is not Scale.POWER2, "no step on the scale power2", f"step={step!r}")
             self.law(
-                is_number(step) and 0 < step <= self.high - self.low,
+                is_number(step) and 0 < step <= (self.high - self.low) * (1 + 1e-9),
                 "`0 < step <= high - low`",
                 f"{got}, step={step!r}",
             )
 
     def _check_members(self) -> None:
         got = f"low={self.low!r}, high={self.high!r}"
-        law = "`low <= default <= high`" if not self.is_grid() else f"`low <= default <= high` and {self.grid_law()}"
+        law = f"a default in [low, high] that is {self.grid_law()}" if self.is_grid() else "`low <= default <= high`"
         self.law(self.contains(self.default), law, f"default={self.default!r}, {got}")
         for value in self.popular:
             self.law(self.contains(value), "every popular value a member", f"popular={value!r}, {got}")
@@ -93,7 +93,7 @@ class Numeric(Named):
         return self.step is not None or self.scale is Scale.POWER2
 
     def grid_law(self) -> str:
-        return "a power of two" if self.step is None else f"`default = low + k * {self.step!r}`"
+        return "a power of two" if self.step is None else f"`low + k * {self.step!r}`"
 
     def _on_grid(self, value: float) -> bool:
         if self.scale is Scale.POWER2:
@@ -129,7 +129,7 @@ class Numeric(Named):
     def narrowed(self, bounds: Sequence[JsonValue]) -> "Self | Fixed":
         """The same parameter within ``(low, high)``, which must lie inside the present range."""
         low, high = self._pair(bounds)
-        if low == high:
+        if low == high or (self.step is not None and 0 <= high - low < self.step * (1 - 1e-9)):
             self.law(self.contains(low), "a member", f"value={low!r}")
             return self.fixed(low)
         return self.ranged(low, high)
@@ -157,9 +157,8 @@ class Numeric(Named):
     def _aligned(self, low: float) -> float:
         if self.step is None:
             return low
-        cells = Cells.between(self.low, self.high, self.step)
-        index = math.ceil((low - self.low) / self.step - 1e-9)
-        return cells.first + index * cells.step
+        aligned = self.low + math.ceil((low - self.low) / self.step - 1e-9) * self.step
+        return float(f"{aligned:.12g}") if isinstance(aligned, float) else aligned
 
     def _spread(self, count: int) -> list[float]:
         if count < 1:

@@ -32,7 +32,7 @@ class SearchSpace:
     """Parameters with distinct names whose conditions form no cycle; anything else raises SearchSpaceError."""
 
     parameters: tuple[Parameter, ...]
-    _ordered: tuple[Parameter, ...] = field(init=False, repr=False, compare=False)
+    ordered: tuple[Parameter, ...] = field(init=False, repr=False, compare=False)
     _by_name: dict[str, Parameter] = field(init=False, repr=False, compare=False)
     _axis: dict[str, int] = field(init=False, repr=False, compare=False)
 
@@ -45,7 +45,7 @@ class SearchSpace:
             raise SearchSpaceError(f"every parameter must have a name of its own, got {', '.join(twice)} twice")
         order = parents_first({p.name: p.when.parents if p.when else () for p in self.parameters})
         object.__setattr__(self, "_by_name", by_name)
-        object.__setattr__(self, "_ordered", tuple(by_name[name] for name in order))
+        object.__setattr__(self, "ordered", tuple(by_name[name] for name in order))
         object.__setattr__(self, "_axis", {p.name: k for k, p in enumerate(self.searched)})
 
     @property
@@ -76,7 +76,7 @@ class SearchSpace:
 
     def _build(self, choose: Callable[[Parameter], JsonValue]) -> dict[str, JsonValue]:
         config: dict[str, JsonValue] = {}
-        for parameter in self._ordered:
+        for parameter in self.ordered:
             if parameter.when is None or parameter.when.holds(config):
                 config[parameter.name] = choose(parameter)
         return config
@@ -88,7 +88,7 @@ class SearchSpace:
     def _active(self, config: Mapping[str, JsonValue]) -> list[Parameter]:
         seen: dict[str, JsonValue] = {}
         found = []
-        for parameter in self._ordered:
+        for parameter in self.ordered:
             if parameter.when is not None and not parameter.when.holds(seen):
                 continue
             found.append(parameter)
@@ -178,16 +178,16 @@ class SearchSpace:
 
     def grid(self, levels: int) -> Iterator[dict[str, JsonValue]]:
         """All combinations of `levels` values per number and all options, each once, the last name varying fastest."""
-        return combinations(self._ordered, {p.name: p.levels(levels) for p in self._ordered})
+        return combinations(self.ordered, {p.name: p.levels(levels) for p in self.ordered})
 
     def grid_size(self, levels: int) -> int:
         """How many configurations `grid` yields; only the parents of conditions are enumerated."""
-        sizes = {p.name: len(p.levels(levels)) for p in self._ordered}
-        parents = {name for p in self._ordered if p.when for name in p.when.parents}
-        heads = tuple(p for p in self._ordered if p.name in parents)
+        sizes = {p.name: len(p.levels(levels)) for p in self.ordered}
+        parents = {name for p in self.ordered if p.when for name in p.when.parents}
+        heads = tuple(p for p in self.ordered if p.name in parents)
         total = 0
         for config in combinations(heads, {p.name: p.levels(levels) for p in heads}):
-            total += _product(sizes[p.name] for p in self._ordered if p.name not in parents and exists(p, config))
+            total += _product(sizes[p.name] for p in self.ordered if p.name not in parents and exists(p, config))
         return total
 
     def to_json(self) -> list[dict[str, JsonValue]]:

@@ -59,7 +59,7 @@ class Trial:
     @property
     def score(self) -> Score | None:
         """The score at the largest budget that has one."""
-        return next(reversed(self.scores.values()), None)  # type: ignore[call-overload, no-any-return]
+        return next(reversed(self.scores.values()), None)  # type: ignore[call-overload]  # typeshed
 
     @property
     def live(self) -> bool:

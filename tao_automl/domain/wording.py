@@ -26,7 +26,7 @@ def membership(parameter: Parameter) -> str:
     """What a value of this parameter must be, as the end of a sentence."""
     match parameter:
         case Float() | Int():
-            grid = f" with {parameter.grid_law()}" if parameter.is_grid() else ""
+            grid = f" that is {parameter.grid_law()}" if parameter.is_grid() else ""
             kind = "an integer" if isinstance(parameter, Int) else "a number"
             return f"{kind} in [{parameter.low!r}, {parameter.high!r}]{grid}"
         case Bool():

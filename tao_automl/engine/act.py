@@ -37,9 +37,12 @@ def _submit(world: World, job: Job) -> Iterator[Event]:
             state=JobState.FAILED,
             ended_at=now,
             detail="refused by the platform",
-            failure=FailureAnalysis(
-                failure_class=FailureClass(error.cause), evidence=error.message, advice=error.hint
-            ),
+            failure=FailureAnalysis(failure_class=_class_of(error), evidence=error.message, advice=error.hint),
         )
     else:
         yield JobSubmitted(at=now, key=job.key, handle=handle)
+
+
+def _class_of(error: PlatformRejected) -> FailureClass:
+    """Platforms are plug-ins: a cause that is none of ours is unknown, not a crash."""
+    return next((known for known in FailureClass if known.value == error.cause), FailureClass.UNKNOWN)

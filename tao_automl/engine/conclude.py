@@ -69,9 +69,9 @@ def _verdict(world: World, experiment: Experiment) -> SearchEnded | None:
 def _limit_reached(world: World, experiment: Experiment) -> str | None:
     rules, best = world.rules, experiment.best
     objective = experiment.facts.objective
-    if rules.target_metric is not None and best and best.event.value is not None:
-        if objective.reached(best.event.value, rules.target_metric):
-            return f"target reached: {objective.metric} = {best.event.value:g} (target {rules.target_metric:g})"
+    value, target = best.event.value if best else None, rules.target_metric
+    if value is not None and target is not None and objective.reached(value, target):
+        return f"target reached: {objective.metric} = {value:g} (target {target:g})"
     elapsed = experiment.elapsed(world.clock.now())
     if rules.max_wall_time is not None and elapsed > rules.max_wall_time:
         return f"max_wall_time ({rules.max_wall_time:g} s) is used up"

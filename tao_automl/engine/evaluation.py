@@ -27,7 +27,7 @@ class Found:
 
 
 def measured(report: Values, metric: str) -> Found:
-    """The metric in a job's last report. Explains itself with what was there instead."""
+    """The metric among the last words of a job. Explains itself with what was there instead."""
     values = {name: value for name, value in report.items() if value is not None}
     if metric in values:
         return Found(value=values[metric], values=values)
@@ -147,11 +147,12 @@ def _run_evaluation(
         return retry(world, experiment, job)
     failure = job.ended.failure
     reason = failure.evidence if failure else job.ended.detail or job.ended.state.value
-    return _evaluation(experiment, failed, job_id=key, reason=f"the evaluation job ended {job.ended.state.value}: {reason}")
+    reason = f"the evaluation job ended {job.ended.state.value}: {reason}"
+    return _evaluation(experiment, failed, job_id=key, reason=reason)
 
 
 def _read_evaluation(experiment: Experiment, job: Job) -> Evaluation:
-    found = measured(job.last_report.values if job.last_report else {}, experiment.facts.objective.metric)
+    found = measured(job.latest, experiment.facts.objective.metric)
     return _evaluation(
         experiment,
         "measured" if found.value is not None else "metric_missing",

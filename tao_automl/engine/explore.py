@@ -21,7 +21,7 @@ from tao_automl.errors import TaoAutoMLError
 
 def explore(world: World, experiment: Experiment) -> Iterator[Event]:
     """Starts the default configuration, waits for the baseline, then follows the searcher."""
-    if experiment.ended or blocker(world, experiment):
+    if experiment.ended or world.cancel_requested() or blocker(world, experiment):
         return
     if world.rules.evaluate_default and not experiment.trials:
         if experiment.baseline or not world.callbacks.baseline_fn:

@@ -13,7 +13,7 @@ from tao_automl.engine.explore import explore
 from tao_automl.engine.observe import observe
 from tao_automl.engine.settle import settle
 from tao_automl.engine.world import World
-from tao_automl.errors import PlatformUnavailable
+from tao_automl.errors import JournalError, PlatformUnavailable, TaoAutoMLError
 
 Step = Callable[[World, Experiment], Iterator[Event]]
 Listener = Callable[[Event, Experiment], None]
@@ -35,12 +35,15 @@ class Engine:
         self._outages = 0
 
     def attach(self) -> None:
-        """Says that this process runs the experiment now. Fails if another one writes the journal."""
+        """Says that this process runs the experiment now. Fails if another one writes the journal. A finished
+        experiment is left as it is."""
+        if self.experiment.finished:
+            return
         self.record([RunnerAttached(at=self.world.clock.now(), host=socket.gethostname(), pid=os.getpid())])
 
     def run(self) -> None:
         """Ticks until the experiment is finished. Ctrl-C, or a platform that is gone for longer than the rules'
-        patience, detaches: jobs go on."""
+        patience, detaches: jobs go on. So does an error that this package raises, and it is raised again."""
         try:
             while not self.experiment.finished:
                 if not self.tick() and not self.experiment.finished:
@@ -49,6 +52,11 @@ class Engine:
             self._detach("interrupted by the user")
         except PlatformUnavailable as error:
             self._detach(f"the platform could not be reached: {error.message}")
+        except JournalError:
+            raise  # what cannot be written cannot be written about
+        except TaoAutoMLError as error:
+            self._detach(error.message)
+            raise
 
     def tick(self) -> int:
         """All five steps; returns how many events they recorded. A step that cannot reach the platform keeps what it
@@ -74,15 +82,16 @@ class Engine:
 
     def _perform(self, step: Step) -> bool:
         events: list[Event] = []
-        reachable = True
+        outage: PlatformUnavailable | None = None
         try:
             for event in step(self.world, self.experiment):
                 events.append(event)
         except PlatformUnavailable as error:
-            reachable = False
-            self._note_outage(error)
+            outage = error
         self.record(events)
-        return reachable
+        if outage:
+            self._note_outage(outage)
+        return outage is None
 
     def _note_outage(self, error: PlatformUnavailable) -> None:
         now = self.world.clock.now()
@@ -92,13 +101,14 @@ class Engine:
             raise error
 
     def _rest(self) -> None:
-        seconds = min(self.world.platform.poll_interval * 2.0 ** min(self._outages, 10), LONGEST_REST)
-        if self._outages == 0:
-            seconds = self.world.platform.poll_interval
-        if self.world.workers.busy:
-            self.world.workers.wait(seconds)
+        """Until something may have changed. In an outage nobody fetches answers, so that waiting for one would spin."""
+        interval = self.world.platform.poll_interval
+        if self._outages:
+            self.world.clock.sleep(max(interval, min(interval * 2.0 ** min(self._outages, 10), LONGEST_REST)))
+        elif self.world.workers.busy:
+            self.world.workers.wait(interval)
         else:
-            self.world.clock.sleep(seconds)
+            self.world.clock.sleep(interval)
 
     def _detach(self, reason: str) -> None:
         """The journal may be ahead of the fold if the interrupt came at a bad moment: read it again."""

@@ -18,7 +18,7 @@ class Extracted(NamedTuple):
 
     chunk: LogChunk
     value: object = None
-    error: Exception | None = None
+    error: Exception | SystemExit | None = None
 
 
 def observe(world: World, experiment: Experiment) -> Iterator[Event]:
@@ -75,7 +75,7 @@ def _next_chunk(world: World, experiment: Experiment, job: Job) -> Extracted | N
 def _extract(extractor: Extractor, chunk: LogChunk, metric: str) -> Extracted:
     try:
         return Extracted(chunk, extractor("\n".join(chunk.lines), metric))
-    except Exception as error:  # a user's callback
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # a user's callback
         return Extracted(chunk, error=error)
 
 

@@ -42,8 +42,8 @@ def request_evaluation(
 def may_retry(world: World, experiment: Experiment, job: Job) -> bool:
     """Whether the job failed for a reason that is nobody's fault, has attempts left, and is still wanted."""
     failure = job.ended.failure if job.ended else None
-    cancelled = experiment.ended is not None and experiment.ended.cancel
-    return bool(failure and failure.retriable and job.attempt < world.rules.max_attempts and not cancelled)
+    unwanted = job.cancel or (experiment.ended is not None and experiment.ended.cancel)
+    return bool(failure and failure.retriable and job.attempt < world.rules.max_attempts and not unwanted)
 
 
 def retry(world: World, experiment: Experiment, job: Job) -> JobRequested:

@@ -60,9 +60,7 @@ def _score(world: World, experiment: Experiment, trial: Trial, job: Job) -> Iter
             )
         found = read_answer(answer, metric)
     else:
-        report = job.last_report
-        curve = experiment.curves.get(trial.id, {})
-        found = measured(curve.get(report.epoch, {}) if report else {}, metric)
+        found = measured(job.latest, metric)
     if found.value is None:
         yield settled(state=TrialState.FAILED, failure=found.failure, reason=found.reason, values=found.values)
     else:

@@ -8,10 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a callback returned, or the exception that it raised."""
+    """What a callback returned, or the exception that it raised. Leaving with `sys.exit` counts as raising."""
 
     value: Any = None
-    error: Exception | None = None
+    error: Exception | SystemExit | None = None
 
 
 class Workers:
@@ -30,7 +30,7 @@ class Workers:
             return None
         del self._futures[question]
         error = future.exception()
-        if isinstance(error, Exception):
+        if isinstance(error, Exception | SystemExit):
             return Answer(error=error)
         return Answer(value=future.result())
 

@@ -90,7 +90,7 @@ class Callbacks:
 
 @dataclass(kw_only=True)
 class World:
-    """Everything outside of the journal. `cursors` is a cache: how far each job's log was read."""
+    """Everything outside of the journal. `poll_interval` overrides the platform's own. `cursors` is a cache: how far each job's log was read."""
 
     problem: Problem
     searcher: Searcher
@@ -102,4 +102,5 @@ class World:
     callbacks: Callbacks = field(default_factory=Callbacks)
     base_specs: JsonObject = field(default_factory=dict)
     cancel_requested: Callable[[], bool] = lambda: False
+    poll_interval: float | None = None
     cursors: dict[str, int] = field(default_factory=dict)

@@ -7,7 +7,7 @@
 #
 #     claim/              made by the one wrapper that runs the job; any other finds it and leaves at once with code 0
 #     claim/process.json  pid and identity of this script, and when it began
-#     claim/group         process group of the command
+#     claim/group.json    pid of the command, which is its process group too, and identity
 #     logs/job.log        stdout and stderr of the command, in the order in which they were written
 #     exit.json           how it ended: written last, atomically, and after a failure too
 #
@@ -36,8 +36,10 @@ now() {
     printf %s "$instant"
 }
 
+# Waiting for a background sleep also collects children that ended, which a builtin sleep would not.
 nap() {
-    sleep 0.05 2>/dev/null || sleep 1
+    (sleep 0.05 2>/dev/null || sleep 1) &
+    wait "$!"
 }
 
 # Tells process $1 from a later one with the same number.
@@ -62,11 +64,30 @@ oom_kills() {
 
 # Processes of the job that left its group: they carry its mark in their environment.
 strays() {
-    grep -lsF "TAO_JOB_MARK=$mark;" /proc/[0-9]*/environ | sed 's,^/proc/,,;s,/environ$,,'
+    if [ -n "$grep_sees_past_nul" ]; then
+        grep -lsF "TAO_JOB_MARK=$mark;" /proc/[0-9]*/environ
+    else
+        for environ in /proc/[0-9]*/environ; do
+            tr '\0' '\n' 2>/dev/null <"$environ" | grep -qxF "TAO_JOB_MARK=$mark;" && echo "$environ"
+        done
+    fi | sed 's,^/proc/,,;s,/environ$,,'
+}
+
+# Zombies do not count: whoever inherited them may be slow to collect them.
+group_alive() {
+    kill -s 0 -- "-$job" 2>/dev/null || return 1
+    [ -r /proc/self/stat ] || return 0
+    for file in /proc/[0-9]*/stat; do
+        read -r stat 2>/dev/null <"$file" || continue
+        # shellcheck disable=SC2086  # state, parent, group
+        set -- ${stat##*) }
+        [ "$3" != "$job" ] || [ "$1" = Z ] || return 0
+    done
+    return 1
 }
 
 alive() {
-    kill -s 0 -- "-$job" 2>/dev/null || kill -s 0 "$leader" 2>/dev/null || [ -n "$(strays)" ]
+    group_alive || { [ -n "$leader" ] && kill -s 0 "$leader" 2>/dev/null; } || [ -n "$(strays)" ]
 }
 
 signal_all() {
@@ -210,7 +231,8 @@ main() {
     trap 'why=${why:-timeout}' ALRM
     claim_job
     started=$(now) self=$(identity "$$") oom_before=$(oom_kills) timer=
-    mark="$self/$$"
+    mark="$self/$$" grep_sees_past_nul=$(printf 'a\0b' | grep -cF b)
+    [ "$grep_sees_past_nul" = 1 ] || grep_sees_past_nul=
     record "$claim/process.json" "{\"pid\": $$, \"identity\": \"$self\", \"started_at\": $started}" || exit 1
     [ ! -e cancel ] || why=terminated
     if [ -n "$why" ]; then
@@ -222,7 +244,7 @@ main() {
             timer=$!
         fi
         launch "$@"
-        record "$claim/group" "$job"
+        record "$claim/group.json" "{\"pid\": $job, \"identity\": \"$(identity "$job")\"}"
         follow
         [ -z "$timer" ] || kill "$timer" 2>/dev/null
         close_log

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from image_classifier.errors import SpecError
+from image_classifier.files import write_atomically
 
 FORMAT = "tao-image-classifier/1"
 
@@ -32,19 +32,6 @@ FREE_SETTINGS = frozenset(
 
 def path_of(results_dir: Path, epoch: int) -> Path:
     return results_dir / "checkpoints" / f"epoch_{epoch}.pt"
-
-
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """`write` fills a file beside `path`, which then takes its place: a reader sees the old file or the whole new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.parent / f".{path.name}.{os.getpid()}.part"
-    try:
-        write(part)
-        with open(part, "rb") as handle:
-            os.fsync(handle.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:

@@ -16,21 +16,16 @@ from image_classifier.errors import KnownError
 FAULT_FILE = "TAO_IMAGE_CLASSIFIER_FAULT_FILE"
 
 
-def run(description: str, main: Callable[[Path], None]) -> int:
-    """Exit code of `main` called with the path given as --config."""
+def run(description: str, main: Callable[[Path], int]) -> int:
+    """The exit code of `main`, which is called with the path given as --config."""
     parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="spec in YAML")
     config: Path = parser.parse_args().config
-    return guard(lambda: main(config))
-
-
-def guard(main: Callable[[], None]) -> int:
     try:
-        main()
+        return main(config)
     except KnownError as error:
         _report(error)
         return error.exit_code
-    return 0
 
 
 def emit(line: Mapping[str, Any]) -> None:

@@ -101,9 +101,7 @@ def _stack(items: list[Tensor | DataError]) -> Tensor | DataError:
     return torch.stack(tensors)
 
 
-def open_source(
-    folder: ImageFolder, how: Preparation, device: torch.device, *, cached: bool, workers: int
-) -> Source:
+def open_source(folder: ImageFolder, how: Preparation, device: torch.device, *, cached: bool, workers: int) -> Source:
     return CachedSource(folder, how, device) if cached else StreamedSource(folder, how, device, workers)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,8 @@ from torch import Tensor
 
 from image_classifier.cli import FAULT_FILE, log
 from image_classifier.errors import SpecError
+
+LAUNCHER_LOCK = "TAO_IMAGE_CLASSIFIER_LAUNCHER_LOCK"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +95,33 @@ def must_launch(gpus: int) -> bool:
 def launch(script: Path, config: Path, processes: int) -> int:
     """Runs `script` in `processes` processes under torchrun and returns the exit code it should have by itself."""
     with tempfile.TemporaryDirectory(prefix="image-classifier-") as folder:
-        fault_file = Path(folder) / "fault.json"
-        child = subprocess.Popen(_command(script, config, processes), env=_environment(fault_file, processes))
-        with _pass_on_signals(child):
-            code = child.wait()
+        fault_file, lock_file = Path(folder) / "fault.json", Path(folder) / "launcher.lock"
+        with open(lock_file, "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            env = _environment(processes) | {FAULT_FILE: str(fault_file), LAUNCHER_LOCK: str(lock_file)}
+            code = _wait(subprocess.Popen(_command(script, config, processes), env=env))
         if fault_file.exists():
             fault = json.loads(fault_file.read_text(encoding="utf-8"))
             print(fault["lines"], file=sys.stderr, flush=True)
             return int(fault["code"])
-    return code if code >= 0 else 128 - code
+    return code
+
+
+def end_with_launcher() -> None:
+    """In a process that `launch` started: ends it when the launcher is gone, even if that was killed outright.
+
+    torchrun puts workers into sessions of their own, so that killing the job's process group does not reach them. The
+    launcher holds a lock as long as it lives; a thread here waits for it.
+    """
+    path = os.environ.get(LAUNCHER_LOCK)
+    if path:
+        threading.Thread(target=_end_after_lock, args=(path,), daemon=True).start()
+
+
+def _end_after_lock(path: str) -> None:
+    with open(path, "r+", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os._exit(1)
 
 
 def _command(script: Path, config: Path, processes: int) -> list[str]:
@@ -107,21 +129,25 @@ def _command(script: Path, config: Path, processes: int) -> list[str]:
     return [*run, str(script), "--config", str(config)]
 
 
-def _environment(fault_file: Path, processes: int) -> dict[str, str]:
+def _environment(processes: int) -> dict[str, str]:
     threads = max(1, (os.cpu_count() or 1) // processes)
-    return {"OMP_NUM_THREADS": str(threads), **os.environ, FAULT_FILE: str(fault_file)}
+    return {"OMP_NUM_THREADS": str(threads), **os.environ}
 
 
-@contextmanager
-def _pass_on_signals(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """SIGTERM and SIGINT sent to this process alone end the workers as well."""
+def _wait(child: subprocess.Popen[bytes]) -> int:
+    """The exit code; SIGTERM and SIGINT sent to this process alone reach the workers too, and then decide the code."""
+    passed_on: list[int] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
+        passed_on.append(number)
         child.send_signal(number)
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        code = child.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if passed_on:
+        return 128 + passed_on[0]
+    return code if code >= 0 else 128 - code

@@ -141,9 +141,7 @@ def _class_folders(root: Path, key: str) -> tuple[tuple[str, ...], int]:
     raise DataError(f"{key}: no class folders in {str(root)!r}", LAYOUT)
 
 
-def _collect(
-    root: Path, classes: tuple[str, ...], key: str, stray: int
-) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
+def _collect(root: Path, classes: tuple[str, ...], key: str, stray: int) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
     samples: list[Sample] = []
     others: list[str] = []
     for label, name in enumerate(classes):

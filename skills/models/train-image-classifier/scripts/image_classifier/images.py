@@ -39,7 +39,7 @@ def decode(path: Path, how: Preparation) -> NDArray[np.uint8]:
             pixels = _eight_bits(upright).convert(mode)
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from None
-    return np.asarray(_resize(pixels, how), dtype=np.uint8).reshape(how.size, how.size, how.channels)
+    return np.array(_resize(pixels, how), dtype=np.uint8).reshape(how.size, how.size, how.channels)
 
 
 def probe(path: Path) -> tuple[int, int, str]:

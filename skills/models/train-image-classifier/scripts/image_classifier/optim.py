@@ -13,7 +13,6 @@ from image_classifier.spec import OptimSpec
 EMA_RAMP = 10.0
 
 
-
 def build_optimizer(model: nn.Module, spec: OptimSpec) -> torch.optim.Optimizer:
     """AdamW (decoupled decay) or SGD with Nesterov momentum; biases, norms and layer scales are not decayed."""
     adamw = spec.name == "adamw"

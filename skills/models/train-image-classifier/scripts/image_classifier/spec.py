@@ -1,8 +1,8 @@
-"""Reads a spec file, checks it against `schemas/<action>.schema.json` and fills in the defaults written there.
+"""Reads a spec file, checks it against the skill's schema and fills in the defaults written there.
 
-The schema is the only place that knows keys, types, bounds and defaults; the classes below only give them names that
-a type checker can follow. A small reader of the schema's own vocabulary stands in for the jsonschema package, so that
-a training container needs nothing but PyYAML for this.
+The schema is the only place that knows types, bounds and defaults; an action's template says which of the keys the
+action has, and the classes below only give them names that a type checker can follow. A small reader of the schema's
+own vocabulary stands in for the jsonschema package, so that a training container needs nothing but PyYAML for this.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import yaml
 
 from image_classifier.errors import SpecError
 
-SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+SKILL = Path(__file__).resolve().parents[2]
 MIN_IMAGE_SIZE = 8
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -115,7 +115,9 @@ def train_job(config: Path) -> TrainJob:
     spec = load_spec(config, "train")
     size = spec["dataset"]["image_size"]
     if 0 < size < MIN_IMAGE_SIZE:
-        raise SpecError(f"{config}: dataset.image_size must be 0 (choose from the images) or >= {MIN_IMAGE_SIZE}, got {size}")
+        raise SpecError(
+            f"{config}: dataset.image_size must be 0 (choose from the images) or >= {MIN_IMAGE_SIZE}, got {size}"
+        )
     train = dict(spec["train"])
     optim = OptimSpec(**train.pop("optim"))
     return TrainJob(
@@ -129,16 +131,26 @@ def train_job(config: Path) -> TrainJob:
 
 
 def load_spec(config: Path, action: str) -> dict[str, Any]:
-    """The spec with every key present. Raises SpecError for whatever the schema does not allow."""
-    schema = json.loads((SCHEMAS / f"{action}.schema.json").read_text(encoding="utf-8"))
-    return _section(_read_yaml(config), schema, at="", file=str(config))
+    """The spec with every key of the action present. Raises SpecError for whatever the schema does not allow."""
+    schema = json.loads((SKILL / "schemas" / "train.schema.json").read_text(encoding="utf-8"))
+    template = _read_yaml(SKILL / "references" / f"spec_template_{action}.yaml")
+    return _section(_read_yaml(config), _narrow(schema, template), at="", file=str(config))
+
+
+def _narrow(schema: Mapping[str, Any], template: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of the schema that speaks of the template's keys."""
+    laws = schema["properties"]
+    kept = {key: _narrow(laws[key], below) if isinstance(below, dict) else laws[key] for key, below in template.items()}
+    return {"properties": kept}
 
 
 def _read_yaml(config: Path) -> Any:
     try:
         return yaml.safe_load(config.read_text(encoding="utf-8")) or {}
     except OSError as error:
-        raise SpecError(f"{config}: cannot be read: {error.strerror or error}", "pass the spec with --config FILE") from None
+        raise SpecError(
+            f"{config}: cannot be read: {error.strerror or error}", "pass the spec with --config FILE"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SpecError(f"{config}: not valid YAML: {error}") from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from image_classifier.errors import SpecError
@@ -71,15 +71,15 @@ def prepare(train: ImageFolder, data: DatasetSpec) -> Preparation:
     )
 
 
-def cache_bytes(how: Preparation, folders: Sequence[ImageFolder]) -> int:
+def cache_bytes(how: Preparation, *folders: ImageFolder) -> int:
     return how.size * how.size * how.channels * sum(len(folder.samples) for folder in folders)
 
 
-def caches(data: DatasetSpec, needed: int, processes: int) -> bool:
-    """Whether the decoded images stay in memory. Every process holds a copy, so they share the limit."""
-    if data.cache == "auto":
-        return needed * processes <= data.cache_limit_gb * 2**30
-    return data.cache == "always"
+def caches(mode: str, limit_gb: float, needed: int, processes: int = 1) -> bool:
+    """Whether the decoded images stay in memory. Every process holds a copy, so together they keep to the limit."""
+    if mode == "auto":
+        return needed * processes <= limit_gb * 2**30
+    return mode == "always"
 
 
 def _steps(samples: int, effective_batch: int, drop_last: bool) -> int:
@@ -125,5 +125,3 @@ def require_checkpoint(path: str | None, key: str) -> str:
     if not os.path.isfile(path):
         raise SpecError(f"{key}: {path!r} is not a file")
     return path
-
-

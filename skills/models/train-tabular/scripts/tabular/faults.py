@@ -1,7 +1,8 @@
 """What ends a script early, and the one place that turns it into an exit code."""
 
+import difflib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 
 class UserFault(Exception):
@@ -33,3 +34,10 @@ def run_guarded(action: Callable[[], None]) -> int:
         print(f"error: {diverged}", file=sys.stderr)
         return 1
     return 0
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A clause such as ``; did you mean 'target'?``, or nothing when no known name is close."""
+    by_folded = {candidate.casefold(): candidate for candidate in known}
+    close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
+    return f"; did you mean {by_folded[close[0]]!r}?" if close else ""

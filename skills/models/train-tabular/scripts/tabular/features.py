@@ -103,11 +103,15 @@ def numbers(column: pd.Series) -> Floats:
         return _parsed(column)
     if pd.api.types.is_datetime64_any_dtype(column):
         naive = pd.to_datetime(column, utc=True).dt.tz_localize(None)
-        return ((naive - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
+        return _days(naive - pd.Timestamp(0))
     if pd.api.types.is_timedelta64_dtype(column):
-        return (column / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
+        return _days(column)
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where(np.isfinite(values), values, np.nan)
+
+
+def _days(spans: pd.Series) -> Floats:
+    return np.asarray(spans.dt.total_seconds() / 86_400, dtype=np.float64)
 
 
 def _parsed(column: pd.Series) -> Floats:
@@ -143,7 +147,7 @@ class Features:
         return [isinstance(c, CategoryColumn) and not c.onehot for c in self.columns for _ in c.outputs]
 
     def transform(self, table: pd.DataFrame) -> Floats:
-        """The matrix, rows × outputs, C order."""
+        """The matrix, rows by outputs, C order."""
         return np.column_stack([part for column in self.columns for part in column.transform(table[column.name])])
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -156,7 +160,9 @@ class Features:
 
 
 def _column_from_json(state: dict[str, Any]) -> Column:
-    fields = {name: tuple(v) if isinstance(v, list) else v for name, v in state.items() if name != "kind"}
+    fields: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in state.items() if name != "kind"
+    }
     return NumericColumn(**fields) if state["kind"] == "number" else CategoryColumn(**fields)
 
 
@@ -178,7 +184,11 @@ def _fit_number(column: pd.Series, settings: FeatureSettings) -> NumericColumn:
     known = values[~np.isnan(values)]
     if not known.size:
         known = np.zeros(1)
-    fill = None if settings.impute == "native" else float(np.median(known) if settings.impute == "median" else known.mean())
+    fill = (
+        None
+        if settings.impute == "native"
+        else float(np.median(known) if settings.impute == "median" else known.mean())
+    )
     center, scale = _center_and_scale(known, settings.scale)
     ranks = np.quantile(known, np.linspace(0, 1, _RANK_POINTS)).tolist() if settings.scale == "quantile" else []
     return NumericColumn(

@@ -1,9 +1,8 @@
 """The spec file, read against the skill's schema: names, types, bounds and defaults live there and nowhere else."""
 
-import difflib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from tabular.faults import UserFault
+from tabular.faults import UserFault, nearest
 
 SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schemas" / "train.schema.json"
-Value: TypeAlias = None | bool | int | float | str | list[str]
+Value: TypeAlias = bool | int | float | str | list[str] | None
 Property: TypeAlias = Mapping[str, Any]
 
 
@@ -72,6 +71,11 @@ class Spec:
     def path(self, name: str) -> Path | None:
         value = self.optional(name)
         return Path(value).expanduser() if value else None
+
+    def threads(self) -> int | None:
+        """`train.num_threads`, which all actions obey; None follows the environment."""
+        value = self.values["train.num_threads"]
+        return value if isinstance(value, int) else None
 
     def required_path(self, name: str) -> Path:
         path = self.path(name)
@@ -133,13 +137,6 @@ def _unknown_key(name: str, prefix: str, path: Path) -> UserFault:
     siblings = list(dict.fromkeys(n.removeprefix(prefix).split(".")[0] for n in properties() if n.startswith(prefix)))
     message = f"{path}: unknown key {name!r}{nearest(name, properties())}"
     return UserFault(message, f"allowed {'in ' + prefix[:-1] if prefix else 'at the top'}: {', '.join(siblings)}")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A clause such as ``; did you mean 'target'?``, or nothing when no known name is close."""
-    by_folded = {candidate.casefold(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
-    return f"; did you mean {by_folded[close[0]]!r}?" if close else ""
 
 
 def _checked(value: Any, prop: Property) -> Value:

@@ -9,8 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from tabular.faults import UserFault
-from tabular.spec import nearest
+from tabular.faults import UserFault, nearest
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".csv.gz": ",", ".tsv.gz": "\t"}
 _SHOWN = 12
@@ -67,7 +66,10 @@ def _read_text(path: Path, role: str, text_columns: Collection[str]) -> pd.DataF
         raise UserFault(f"{role}: unknown kind of file: {path}", f"the name must end in one of {known}")
 
     def read(**options: Any) -> pd.DataFrame:
-        return pd.read_csv(path, sep=_SEPARATORS[endings[-1]], encoding="utf-8-sig", low_memory=False, **options)
+        table: pd.DataFrame = pd.read_csv(
+            path, sep=_SEPARATORS[endings[-1]], encoding="utf-8-sig", low_memory=False, **options
+        )
+        return table
 
     header = _explained(lambda: read(header=None, nrows=1, dtype=str, keep_default_na=False), path, role)
     names = [str(name) for name in header.iloc[0]]
@@ -79,7 +81,7 @@ def _read_text(path: Path, role: str, text_columns: Collection[str]) -> pd.DataF
 
 def _read_parquet(path: Path, role: str) -> pd.DataFrame:
     try:
-        import pyarrow.parquet as parquet
+        import pyarrow.parquet as parquet  # type: ignore[import-untyped]  # ships no types
     except ImportError:
         raise UserFault(f"{role}: pyarrow is needed to read {path}", "pip install pyarrow, or save as CSV") from None
     try:

@@ -50,7 +50,7 @@ def check_target(column: pd.Series, role: str) -> None:
     """Raises UserFault for missing and infinite targets."""
     missing = int(column.isna().sum())
     if missing:
-        hint = 'remove these rows; the words "NA", "None", "null" and "nan" in a CSV mean missing, so do not name a class so'
+        hint = 'remove these rows; in a CSV "NA", "None", "null" and "nan" mean missing: no class can be named so'
         raise UserFault(f"{role}: {missing} of {len(column)} rows have no target in column {column.name!r}", hint)
     if pd.api.types.is_numeric_dtype(column):
         infinite = int(np.isinf(column.to_numpy(dtype=np.float64)).sum())
@@ -83,7 +83,9 @@ class Target:
         codes = pd.Index(self.classes).get_indexer(pd.Index(texts(column)))
         if (codes < 0).any():
             strange = listed(map(repr, dict.fromkeys(texts(column)[codes < 0])))
-            raise UserFault(f"{role}: classes without a training row: {strange}", f"known classes: {listed(self.classes)}")
+            raise UserFault(
+                f"{role}: classes without a training row: {strange}", f"known classes: {listed(self.classes)}"
+            )
         return codes.astype(np.float64)
 
     def to_json(self) -> dict[str, Any]:
@@ -109,7 +111,9 @@ def fit_target(column: pd.Series, task: str, role: str) -> Target:
     """The target of a training column. Raises UserFault if there is nothing to learn: one class, one value."""
     if column.nunique() < 2:
         only = text_of(column.iloc[0])
-        raise UserFault(f"{role}: every row has the same target {only!r} in column {column.name!r}", "check dataset.target")
+        raise UserFault(
+            f"{role}: every row has the same target {only!r} in column {column.name!r}", "check dataset.target"
+        )
     if task == REGRESSION:
         quantities(column, role)
         return Target(name=str(column.name), task=task)

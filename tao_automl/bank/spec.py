@@ -1,0 +1,162 @@
+"""The spec of one job: the action's template, the user's overrides, the trial's parameters, and where the data is."""
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import Any
+
+from tao_automl.bank.declarations import DataSource, Skill
+from tao_automl.bank.leaves import Property
+from tao_automl.bank.schema_reader import read_schema
+from tao_automl.bank.skill import read_template
+from tao_automl.bank.spec_tree import assign, flatten, lookup, nest, remove
+from tao_automl.domain.fixed import fresh
+from tao_automl.domain.json_types import JsonValue
+from tao_automl.domain.nearest import nearest_hint
+from tao_automl.domain.ordering import parents_first
+from tao_automl.errors import SettingsError
+
+Uris = str | Sequence[str] | None
+
+
+def known_properties(skill: Skill, action: str) -> Mapping[str, Property]:
+    """The leaves of the action's schema; empty for an action without one."""
+    path = skill.schema_path(action)
+    return read_schema(path).properties if path.is_file() else {}
+
+
+def apply_overrides(
+    template: Mapping[str, JsonValue],
+    overrides: Mapping[str, JsonValue],
+    shorthands: Mapping[str, str] | None = None,
+    properties: Mapping[str, Property] | None = None,
+) -> dict[str, Any]:
+    """A copy of `template` with nested or dotted `overrides`.
+
+    Short names are spelled out; a value is checked where the schema knows the key.
+
+    Raises:
+        SettingsError: an unknown key, with the nearest valid one; a value of the wrong type or outside its bounds.
+    """
+    spec: dict[str, Any] = nest(template)
+    flat = flatten(spec)
+    for name, value in _spelled_out(overrides, shorthands or {}).items():
+        _check_override(name, value, flat, properties or {}, shorthands or {})
+        assign(spec, name, value)
+    return spec
+
+
+def _spelled_out(overrides: Mapping[str, JsonValue], shorthands: Mapping[str, str]) -> dict[str, JsonValue]:
+    return flatten(nest(_renamed(overrides, shorthands)))
+
+
+def _renamed(overrides: Mapping[str, JsonValue], shorthands: Mapping[str, str]) -> dict[str, JsonValue]:
+    found: dict[str, JsonValue] = {}
+    for name, value in overrides.items():
+        full = shorthands.get(name, name)
+        if full != name and full in overrides:
+            raise SettingsError(f"{full}: must be given once, got it under {name!r} too")
+        found[full] = value
+    return found
+
+
+def _check_override(
+    name: str,
+    value: JsonValue,
+    flat: Mapping[str, JsonValue],
+    properties: Mapping[str, Property],
+    shorthands: Mapping[str, str],
+) -> None:
+    if name in properties:
+        problem = properties[name].problem(value)
+        if problem:
+            raise SettingsError(f"{name}: {problem}, got {value!r:.80}")
+    elif _is_section(name, flat):
+        if value != {}:
+            raise SettingsError(f"{name}: is a section and must be given as a mapping, got {value!r:.80}")
+    elif name not in flat and not _in_open_section(name, flat, properties):
+        raise SettingsError(f"{name}: no such key in this spec", nearest_hint(name, [*flat, *properties, *shorthands]))
+
+
+def _is_section(name: str, flat: Mapping[str, JsonValue]) -> bool:
+    return any(key.startswith(f"{name}.") for key in flat)
+
+
+def _in_open_section(name: str, flat: Mapping[str, JsonValue], properties: Mapping[str, Property]) -> bool:
+    """Below a key that holds an empty mapping, or that the schema declares as an object of any content."""
+    parts = name.split(".")
+    above = [".".join(parts[:depth]) for depth in range(1, len(parts))]
+    return any(flat.get(key) == {} or (key in properties and "object" in properties[key].types) for key in above)
+
+
+def render_spec(
+    skill: Skill,
+    action: str,
+    *,
+    overrides: Mapping[str, JsonValue] | None = None,
+    params: Mapping[str, JsonValue] | None = None,
+    fixed_values: Mapping[str, JsonValue] | None = None,
+) -> dict[str, Any]:
+    """Template <- overrides <- fixed values <- params, without the keys whose condition does not hold.
+
+    The same arguments give the same spec, key order included. Raises SkillError for the template, SettingsError for
+    overrides and parameters.
+    """
+    skill.action(action)
+    properties = known_properties(skill, action)
+    layers = (overrides or {}, _in_order(fixed_values), _in_order(params))
+    shorthands = skill.spec_shorthand_keys
+    spec = reduce(
+        lambda spec, layer: apply_overrides(spec, layer, shorthands, properties), layers, read_template(skill, action)
+    )
+    for name in _inactive(spec, properties):
+        remove(spec, name)
+    return spec
+
+
+def _in_order(values: Mapping[str, JsonValue] | None) -> dict[str, JsonValue]:
+    return dict(sorted((values or {}).items()))
+
+
+def _inactive(spec: Mapping[str, Any], properties: Mapping[str, Property]) -> list[str]:
+    """Parents before children: the child of an inactive parameter is inactive."""
+    conditions = {name: leaf.condition for name, leaf in properties.items()}
+    active: dict[str, JsonValue] = {}
+    found = []
+    for name in parents_first({name: when.parents if when else () for name, when in conditions.items()}):
+        when = conditions[name]
+        if when is not None and not when.holds(active):
+            found.append(name)
+        else:
+            active[name] = lookup(spec, name, properties[name].default)
+    return found
+
+
+def data_source_overrides(
+    skill: Skill, action: str, train_dataset_uri: Uris = None, eval_dataset_uri: Uris = None
+) -> dict[str, JsonValue]:
+    """Dotted spec keys -> places below the dataset URIs, as the skill's `data_sources` declare them.
+
+    A source whose URI is not given is left out. Several URIs need a key that takes a list.
+    """
+    uris = {"train": _as_list(train_dataset_uri), "eval": _as_list(eval_dataset_uri)}
+    template: dict[str, Any] = {}
+    found: dict[str, JsonValue] = {}
+    for source in skill.data_sources.get(action, ()):
+        given = uris.get(source.source.partition("_")[0], [])
+        if given:
+            template = template or read_template(skill, action)
+            found[source.key] = _location(source, given, lookup(template, source.key))
+    return found
+
+
+def _as_list(uris: Uris) -> list[str]:
+    return [uris] if isinstance(uris, str) else list(uris or ())
+
+
+def _location(source: DataSource, uris: Sequence[str], current: object) -> JsonValue:
+    places: list[JsonValue] = [f"{uri.rstrip('/')}/{source.path}" if source.path else uri for uri in uris]
+    if isinstance(current, list):
+        return places
+    if len(places) > 1:
+        raise SettingsError(f"{source.key}: must be given one {source.source}, got {len(places)}")
+    return fresh(places[0])

@@ -1,0 +1,218 @@
+"""The live display's picture of a snapshot, never larger than the terminal."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tao_automl.cli.board import ActiveJob, Snapshot, Standing
+from tao_automl.cli.narrate import Line, evaluation_text, number, params_text
+from tao_automl.domain.events import Purpose
+from tao_automl.domain.experiment import Job
+
+PROXY = "validation metric of the default configuration"
+WIDE = 100  # columns from which on there is room for everything
+TALL = 18  # lines from which on there is room for blank ones
+LINE_STYLES = {"failed": "red", "callback": "red", "baseline": "cyan", "final": "cyan", "search": "yellow"}
+STATE_STYLES = {"running": "green", "queued": "yellow", "waiting": "dim", "ending": "magenta"}
+
+
+def draw(snapshot: Snapshot, width: int, height: int, footer: str = "") -> RenderableType:
+    """The whole picture; `height` lines at most."""
+    standing = snapshot.standing
+    if standing is None:
+        return _one(Text("starting …", style="dim"))
+    tall = height >= TALL
+    top = [_header(standing, snapshot.now, width), _progress(standing, width), *_bests(standing, width, tall)]
+    bottom = [_cut(Text(footer, style="dim"), width)] if footer and tall else []
+    room = height - len(top) - len(bottom)
+    jobs, lines = _share(snapshot, room - 2 * tall)
+    parts: list[RenderableType] = list(top)
+    gap = [Text("")] if tall else []
+    if jobs:
+        parts += [*gap, _jobs(snapshot, jobs, width)]
+    if lines:
+        parts += [*gap, *(_event(line, width) for line in snapshot.lines[-lines:])]
+    return Group(*parts, *bottom)
+
+
+def clock(seconds: float | None) -> str:
+    """`42s`, `4m02s`, `3h05m`, `2d04h`: six characters at most, so that columns stand still."""
+    if seconds is None:
+        return "-"
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    for unit, size, small, step in (("d", 86_400, "h", 3_600), ("h", 3_600, "m", 60), ("m", 60, "s", 1)):
+        if whole >= size:
+            return f"{whole // size}{unit}{whole % size // step:02d}{small}"
+    return ""
+
+
+def _share(snapshot: Snapshot, room: int) -> tuple[int, int]:
+    """How many lines go to the jobs (with heading and remainder), and how many to events."""
+    wanted_jobs = snapshot.jobs + 1 if snapshot.jobs else 0
+    lines = min(len(snapshot.lines), max(3, room - wanted_jobs), max(0, room - min(wanted_jobs, 2)))
+    jobs = min(wanted_jobs, room - lines)
+    return (jobs if jobs >= 2 else 0), max(0, lines)
+
+
+def _header(standing: Standing, now: float, width: int) -> Text:
+    facts = standing.facts
+    left = Text.assemble((facts.skill, "bold"), (f"  {facts.algorithm} on {facts.platform}", "dim"))
+    eta = standing.eta(now)
+    ends = "" if eta is None else f"  about {clock(eta)} left"
+    state = "" if standing.status == "running" else f"  {standing.status}"
+    right = Text.assemble(clock(standing.elapsed(now)), (ends, "dim"), (state, "yellow"))
+    return _ends(left, right, width)
+
+
+def _progress(standing: Standing, width: int) -> Text:
+    """A bar by trials: succeeded, failed, running, to come."""
+    total = standing.facts.total_trials
+    of = f"/{total}" if total is not None else ""
+    counts = Text.assemble((f"{standing.done}{of}", "bold"), " done")
+    if standing.failed:
+        counts.append(f"  {standing.failed} failed", style="red")
+    counts.append(f"  {standing.running} running", style="dim" if not standing.running else "")
+    room = width - counts.cell_len - 2
+    if total is None or room < 10:
+        return _cut(counts, width)
+    return Text.assemble(_bar(standing, max(total, standing.trials), room), "  ", counts)
+
+
+def _bar(standing: Standing, total: int, width: int) -> Text:
+    parts = [
+        (standing.done - standing.failed, "green"),
+        (standing.failed, "red"),
+        (standing.running, "yellow"),
+        (total - standing.trials, "bright_black"),
+    ]
+    bar, passed, drawn = Text(), 0, 0
+    for count, style in parts:
+        passed += count
+        end = round(width * passed / total) if total else 0
+        bar.append("━" * (end - drawn), style=style)
+        drawn = end
+    return bar
+
+
+def _bests(standing: Standing, width: int, tall: bool) -> list[Text]:
+    """The best so far and what it is compared with."""
+    lines = [_cut(_best(standing), width)]
+    if tall and standing.best_trial:
+        lines.append(_cut(Text(f"          {params_text(standing.best_trial.params)}", style="dim"), width))
+    baseline = standing.baseline
+    if baseline and baseline.source != PROXY:
+        lines.append(_cut(Text.assemble(("baseline  ", "dim"), evaluation_text(baseline)), width))
+    return lines
+
+
+def _best(standing: Standing) -> Text:
+    best, metric = standing.best, standing.facts.objective.metric
+    if best is None or best.event.value is None:
+        return Text.assemble(("best      ", "dim"), (f"no {metric} yet", "dim"))
+    text = Text.assemble(("best      ", "dim"), f"{metric} ", (number(best.event.value), "bold green"))
+    text.append(f"  trial {best.trial}")
+    return text.append_text(_gain(standing, best.event.value))
+
+
+def _gain(standing: Standing, value: float) -> Text:
+    """Against the default configuration on the same data: the one honest comparison while a run goes on."""
+    default, best = standing.default, standing.best
+    if best and default and best.trial == default.id:
+        return Text("  the default configuration", style="dim")
+    if default is None or default.score is None:
+        return Text("")
+    gain = standing.facts.objective.improvement(default.score.value, value)
+    word, style = ("better", "green") if gain >= 0 else ("worse", "red")
+    how = Text.assemble("  ", (f"{number(abs(gain))} {word}", style))
+    return how.append(f" than the default's {number(default.score.value)}", style="dim")
+
+
+def _jobs(snapshot: Snapshot, lines: int, width: int) -> Table:
+    assert snapshot.standing
+    fits = snapshot.jobs <= lines - 1
+    shown = snapshot.active[: lines - 1 if fits else lines - 2]
+    table = _empty_table(snapshot.standing, shown, width)
+    for active in shown:
+        table.add_row(*_cells(active, snapshot, width))
+    if not fits:
+        table.add_row(Text(""), Text(f"and {snapshot.jobs - len(shown)} more", style="dim"))
+    return table
+
+
+def _empty_table(standing: Standing, shown: Sequence[ActiveJob], width: int) -> Table:
+    unit = standing.facts.fidelity.unit if standing.facts.fidelity else "epoch"
+    widest = max((len(active.job.handle or active.job.key) for active in shown), default=8)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, width=width, header_style="dim")
+    table.add_column("trial", width=8 if any(a.job.purpose is not Purpose.TRAIN for a in shown) else 5, no_wrap=True)
+    table.add_column("job", width=min(max(widest, 8), 30 if width >= WIDE else 14), no_wrap=True)
+    table.add_column("state", width=7, no_wrap=True)
+    table.add_column(unit[:7], width=7, no_wrap=True, justify="right")
+    table.add_column(standing.facts.objective.metric, width=10, no_wrap=True, justify="right", overflow="ellipsis")
+    table.add_column("time", width=6, no_wrap=True, justify="right")
+    if width >= WIDE:
+        table.add_column("left", width=6, no_wrap=True, justify="right")
+    table.add_column("settings", ratio=1, no_wrap=True, overflow="ellipsis")
+    return table
+
+
+def _cells(active: ActiveJob, snapshot: Snapshot, width: int) -> list[Text]:
+    job, standing = active.job, snapshot.standing
+    assert standing
+    state, report = _state(job), job.last_report
+    value = report.values.get(standing.facts.objective.metric) if report else None
+    seconds = job.seconds(snapshot.now) if job.started_at is not None else None
+    training = job.purpose is Purpose.TRAIN
+    name = job.handle or job.key
+    room = 30 if width >= WIDE else 14
+    cells = [
+        Text(str(job.trial) if training else job.purpose.value),
+        Text(name if len(name) <= room else f"…{name[1 - room :]}", style="dim"),
+        Text(state, style=STATE_STYLES[state]),
+        Text(f"{report.epoch if report else 0}/{job.budget}" if training and standing.facts.fidelity else "-"),
+        Text("-" if value is None else number(value)),
+        Text(clock(seconds)),
+    ]
+    left = [Text(clock(_left(active, seconds)))] if width >= WIDE else []
+    return [*cells, *left, Text(params_text(active.trial.params), style="dim")]
+
+
+def _left(active: ActiveJob, seconds: float | None) -> float | None:
+    """What the job still needs at its own pace, once it has one."""
+    report, job = active.job.last_report, active.job
+    if seconds is None or report is None or job.purpose is not Purpose.TRAIN or report.epoch <= active.first_epoch:
+        return None
+    return seconds / (report.epoch - active.first_epoch) * max(0, job.budget - report.epoch)
+
+
+def _state(job: Job) -> str:
+    if job.cancel:
+        return "ending"
+    if job.started_at is not None:
+        return "running"
+    return "queued" if job.handle else "waiting"
+
+
+def _event(line: Line, width: int) -> Text:
+    style = LINE_STYLES.get(line.kind, "dim")
+    return _cut(Text(line.with_clock(), style="green" if "new best" in line.text else style), width)
+
+
+def _one(text: Text) -> Group:
+    return Group(text)
+
+
+def _cut(text: Text, width: int) -> Text:
+    text.no_wrap = True
+    text.truncate(width, overflow="ellipsis")
+    return text
+
+
+def _ends(left: Text, right: Text, width: int) -> Text:
+    """One text at each end of the line; the right one is kept whole."""
+    room = width - right.cell_len - 2
+    left.truncate(max(0, room), overflow="ellipsis", pad=True)
+    return Text.assemble(left, "  ", right, no_wrap=True)

@@ -1,0 +1,196 @@
+"""`run` and `plan`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tao_automl.cli import options
+from tao_automl.cli.output import Format, note, write_text
+from tao_automl.cli.values import parse_pairs, parse_ranges
+from tao_automl.errors import UserError
+
+if TYPE_CHECKING:
+    from tao_automl.runner import AutoMLRunner, Plan
+
+SHORT_SETTINGS = {
+    "metric": "metric",
+    "direction": "direction",
+    "max_trials": "automl_max_recommendations",
+    "max_concurrent": "automl_max_concurrent",
+    "seed": "seed",
+}
+
+
+def register(app: typer.Typer) -> None:
+    app.command(rich_help_panel="Runs")(run)
+    app.command(rich_help_panel="Runs")(plan)
+
+
+def run(
+    skill: options.Skill,
+    workspace: options.RunWorkspace,
+    train_data: options.TrainData = None,
+    eval_data: options.EvalData = None,
+    action: options.Action = "train",
+    override: options.Override = None,
+    algorithm: options.Algorithm = None,
+    metric: options.Metric = None,
+    direction: options.Direction = None,
+    max_trials: options.MaxTrials = None,
+    max_concurrent: options.MaxConcurrent = None,
+    seed: options.Seed = None,
+    param: options.Param = None,
+    range_: options.Range = None,
+    setting: options.Setting = None,
+    platform: options.Platform = "local",
+    gpus: options.Gpus = None,
+    nodes: options.Nodes = None,
+    image: options.Image = None,
+    platform_option: options.PlatformOption = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Launch without asking. Needed where nobody can be asked.")
+    ] = False,
+    output: options.OutputFormat = Format.TEXT,
+) -> int:
+    """Search the hyperparameters of a skill: review the plan, confirm, watch, and get the winner.
+
+    Ctrl-C leaves the run: its jobs go on, and `resume` continues it. `cancel` ends it.
+
+    [bold]Examples[/bold]
+
+      tao-automl run train-tabular --train-data train.csv --eval-data test.csv --workspace runs/one
+
+      tao-automl run train-tabular --train-data train.csv --workspace runs/two --algorithm asha
+        --max-trials 30 --max-concurrent 4 --range model.mlp.learning_rate=1e-4:1e-2:log
+        --setting max_wall_time=90m --yes --format json
+    """
+    arguments = _arguments(**_but(locals(), "skill", "workspace", "action", "platform", "yes", "output"))
+    runner = _Runner(skill=skill, platform=platform, workspace=workspace, action=action)
+    _review(runner.make().plan(**arguments), yes=yes, output=output)
+    from tao_automl.cli.outcome import watch
+
+    return watch(lambda listener: runner.make(listener).run(**arguments), workspace, output)
+
+
+def plan(
+    skill: options.Skill,
+    workspace: options.RunWorkspace,
+    train_data: options.TrainData = None,
+    eval_data: options.EvalData = None,
+    action: options.Action = "train",
+    override: options.Override = None,
+    algorithm: options.Algorithm = None,
+    metric: options.Metric = None,
+    direction: options.Direction = None,
+    max_trials: options.MaxTrials = None,
+    max_concurrent: options.MaxConcurrent = None,
+    seed: options.Seed = None,
+    param: options.Param = None,
+    range_: options.Range = None,
+    setting: options.Setting = None,
+    platform: options.Platform = "local",
+    gpus: options.Gpus = None,
+    nodes: options.Nodes = None,
+    image: options.Image = None,
+    platform_option: options.PlatformOption = None,
+    output: options.OutputFormat = Format.TEXT,
+) -> None:
+    """Show what `run` with the same arguments would do. Launches and writes nothing.
+
+    [bold]Example[/bold]
+
+      tao-automl plan train-tabular --train-data train.csv --workspace runs/one --max-trials 20
+    """
+    arguments = _arguments(**_but(locals(), "skill", "workspace", "action", "platform", "output"))
+    runner = _Runner(skill=skill, platform=platform, workspace=workspace, action=action)
+    review = runner.make().plan(**arguments)
+    if output is Format.JSON:
+        sys.stdout.write(review.to_json())
+    else:
+        write_text(_plan_text(review))
+
+
+class _Runner:
+    """Makes the runner of these arguments, with a listener or without."""
+
+    def __init__(self, *, skill: str, platform: str, workspace: Path, action: str) -> None:
+        self._keywords: dict[str, Any] = {
+            "skill_dir": skill, "platform_sdk": platform, "workspace_dir": workspace, "action": action
+        }  # fmt: skip
+
+    def make(self, listener: Any = None) -> "AutoMLRunner":
+        from tao_automl.runner import AutoMLRunner
+
+        return AutoMLRunner(**self._keywords, on_event=listener)
+
+
+def _but(given: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name not in names}
+
+
+def _arguments(
+    *,
+    train_data: str | None,
+    eval_data: str | None,
+    override: list[str] | None,
+    algorithm: str | None,
+    param: list[str] | None,
+    range_: list[str] | None,
+    setting: list[str] | None,
+    gpus: int | None,
+    nodes: int | None,
+    image: str | None,
+    platform_option: list[str] | None,
+    **short: Any,
+) -> dict[str, Any]:
+    """Options as the runner's keyword arguments; what was not given is left to the runner."""
+    given = {
+        "automl_algorithm": algorithm,
+        "automl_settings": settings_from(setting, short),
+        "spec_overrides": parse_pairs("--override", override or ()),
+        "automl_hyperparameters": param or None,
+        "custom_param_ranges": parse_ranges(range_ or ()),
+        "train_dataset_uri": train_data,
+        "eval_dataset_uri": eval_data,
+        "gpu_count": gpus,
+        "num_nodes": nodes,
+        "image": image,
+        "platform_options": parse_pairs("--platform-option", platform_option or ()),
+    }
+    return {name: value for name, value in given.items() if value is not None and value != {}}
+
+
+def settings_from(pairs: list[str] | None, short: dict[str, Any]) -> dict[str, Any]:
+    """`--setting` options and the short ways to some of them. Raises SettingsError for one that is given both ways."""
+    from tao_automl.errors import SettingsError
+
+    settings = parse_pairs("--setting", pairs or ())
+    for option, value in short.items():
+        name = SHORT_SETTINGS[option]
+        if value is None:
+            continue
+        if name in settings:
+            flag = f"--{option.replace('_', '-')}"
+            raise SettingsError(f"{flag} and --setting {name} say the same; both are given", "keep one of them")
+        settings[name] = value
+    return settings
+
+
+def _review(plan: "Plan", *, yes: bool, output: Format) -> None:
+    """Shows the plan and asks. Where nobody can be asked, `--yes` is needed."""
+    text = _plan_text(plan)
+    (write_text if output is Format.TEXT else note)(text)
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UserError("nothing was launched: there is no terminal to ask for confirmation on", "add --yes to launch")
+    if not typer.confirm("Launch this?", default=False, err=True):
+        raise UserError("nothing was launched: the plan was not confirmed")
+
+
+def _plan_text(plan: "Plan") -> str:
+    from tao_automl.runner import format_plan
+
+    return format_plan(plan)

@@ -1,0 +1,77 @@
+"""How a run is watched, and how its end is told."""
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tao_automl.cli.failures import INTERRUPTED
+from tao_automl.cli.output import Format, note, write_text
+from tao_automl.errors import PlatformError
+
+if TYPE_CHECKING:
+    from tao_automl.domain.events import Event
+    from tao_automl.domain.experiment import Experiment
+    from tao_automl.runner import Result
+
+    Listener = Callable[[Event, Experiment], None]
+
+EXIT_CODES = {"completed": 0, "stopped": 0, "failed": 1, "interrupted": INTERRUPTED}
+
+
+def watch(work: "Callable[[Listener], Result]", workspace: Path, format_: Format) -> int:
+    """Does the work of a runner under a display, tells the result, and returns the exit code."""
+    from tao_automl.cli.live import open_display
+    from tao_automl.cli.signals import detaching
+
+    cancelled = _CancelWatch()
+    stream = sys.stdout if format_ is Format.TEXT else sys.stderr
+    footer = f"Ctrl-C leaves; the jobs go on, and `tao-automl resume {shown(workspace)}` continues"
+    with detaching() as signal, open_display(stream, footer) as display:
+
+        def hear(event: "Event", experiment: "Experiment") -> None:
+            cancelled.hear(event)
+            display.hear(event, experiment)
+
+        result = work(hear)
+    tell(result, format_)
+    if result.status == "interrupted":
+        return _tell_interrupted(workspace, signal.name)
+    return INTERRUPTED if cancelled.seen else EXIT_CODES.get(result.status, 1)
+
+
+def tell(result: "Result", format_: Format) -> None:
+    """The result table, or the result document."""
+    if format_ is Format.JSON:
+        sys.stdout.write(result.to_json())
+        sys.stdout.flush()
+        return
+    from tao_automl.runner import format_result
+
+    write_text(format_result(result))
+
+
+def shown(workspace: Path) -> str:
+    """The workspace as one word of a shell command."""
+    return shlex.quote(str(workspace))
+
+
+def _tell_interrupted(workspace: Path, signal: str) -> int:
+    note(f"{'interrupted' if signal else 'detached: the platform could not be reached'}; the jobs go on")
+    note(f"  continue:  tao-automl resume {shown(workspace)}")
+    note(f"  end them:  tao-automl cancel {shown(workspace)}")
+    return INTERRUPTED if signal else PlatformError.exit_code
+
+
+class _CancelWatch:
+    """Tells a run that its user cancelled, from anywhere, from one that reached a limit: both are `stopped`."""
+
+    def __init__(self) -> None:
+        self.seen = False
+
+    def hear(self, event: "Event") -> None:
+        from tao_automl.domain.events import RunStatus, SearchEnded
+
+        if isinstance(event, SearchEnded) and event.status is RunStatus.STOPPED and not event.evaluate_best:
+            self.seen = True

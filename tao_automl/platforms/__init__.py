@@ -1,0 +1,1 @@
+"""Where jobs run. Each module that implements `PlatformSDK` is found by entry point; nothing is imported here."""

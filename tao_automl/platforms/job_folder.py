@@ -1,0 +1,166 @@
+"""The folder of a job on a file system: what is in it, and how it is written so that a crash leaves no half of it."""
+
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tao_automl.domain.job import JobOutputs, JobSpec, JobStatus, OutputFile
+from tao_automl.platforms.wrapper import CANCEL, CLAIM, EXIT, LOG, status_from_record, wrapper_text
+
+RESULTS = "results"
+OUTPUT_LIMIT = 10_000
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_RESERVED = frozenset({CLAIM, EXIT, CANCEL, "logs", "code", "job.json", "launched.json", "wrapper.sh", "wrapper.log"})
+
+
+def is_key(key: str) -> bool:
+    """Whether a key can name a folder: it stays below its parent and means the same to every shell and host."""
+    return _KEY.fullmatch(key) is not None
+
+
+def is_inner_path(path: str) -> bool:
+    """Whether a relative path of `JobSpec.files` stays in the folder and off the platform's own files."""
+    parts = path.split("/")
+    return "\0" not in path and not {"", ".", ".."} & set(parts) and parts[0] not in _RESERVED
+
+
+class JobFolder:
+    """One job's folder. Reading methods answer None for what is not there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.log = path / LOG
+        self.results = path / RESULTS
+
+    def prepare(self, spec: JobSpec, created_at: float) -> None:
+        """Writes all that the job needs; `job.json` last: where it is, the rest is. Does nothing the second time."""
+        if (self.path / "job.json").exists():
+            return
+        self.results.mkdir(parents=True, exist_ok=True)
+        for name, text in spec.files.items():
+            write_atomically(self.path / name, text)
+        if spec.code is not None:
+            _link_atomically(self.path / "code", spec.code)
+        write_atomically(self.path / "wrapper.sh", wrapper_text())
+        write_atomically(self.path / "job.json", json.dumps(_description(spec, created_at), indent=1))
+
+    def spec(self) -> JobSpec | None:
+        """The job as it was asked for, less its files."""
+        data = self._json("job.json")
+        if data is None:
+            return None
+        tuples = {name: tuple(data[name]) for name in ("command", "secrets")}
+        return JobSpec(**{name: value for name, value in data.items() if name != "created_at"} | tuples)
+
+    def created_at(self) -> float:
+        return float((self._json("job.json") or {}).get("created_at", 0.0))
+
+    def note_launch(self, at: float) -> None:
+        write_atomically(self.path / "launched.json", json.dumps({"at": at}))
+
+    def launched_at(self) -> float | None:
+        data = self._json("launched.json")
+        return None if data is None else float(data["at"])
+
+    def claimed_at(self) -> float | None:
+        try:
+            return (self.path / CLAIM).stat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    def request_cancel(self) -> None:
+        (self.path / CANCEL).touch()
+
+    def cancel_requested_at(self) -> float | None:
+        try:
+            return (self.path / CANCEL).stat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    def ending(self) -> JobStatus | None:
+        try:
+            return status_from_record((self.path / EXIT).read_text(encoding="utf-8", errors="replace"))
+        except FileNotFoundError:
+            return None
+
+    def claim(self) -> bool:
+        """Takes the job away from any wrapper that may still come; False if one was faster."""
+        try:
+            (self.path / CLAIM).mkdir()
+        except FileExistsError:
+            return False
+        return True
+
+    def close(self, reason: str, ended_at: float, detail: str = "") -> JobStatus:
+        """Records an end that no wrapper could record. An existing record stands."""
+        if (found := self.ending()) is not None:
+            return found
+        record = json.dumps({"reason": reason, "detail": detail, "exit_code": None, "ended_at": ended_at})
+        write_atomically(self.path / EXIT, record)
+        return status_from_record(record)
+
+    def outputs(self, limit: int = OUTPUT_LIMIT) -> JobOutputs:
+        """The files below `results`, at most `limit`. Links are followed only within it."""
+        files = sorted(_files_below(self.results, limit), key=lambda file: file.path)
+        return JobOutputs(root=str(self.results), files=tuple(files))
+
+    def _json(self, name: str) -> dict[str, Any] | None:
+        try:
+            data = json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        return data if isinstance(data, dict) else None
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """A reader sees the whole file or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    try:
+        draft.write_text(text, encoding="utf-8", newline="")
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _link_atomically(path: Path, target: str) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    os.symlink(target, draft)
+    os.replace(draft, path)
+
+
+def _description(spec: JobSpec, created_at: float) -> Mapping[str, object]:
+    fields = {name: getattr(spec, name) for name in JobSpec.__slots__ if name != "files"}
+    return {**fields, "env": dict(spec.env), "inputs": dict(spec.inputs), "created_at": created_at}
+
+
+def _files_below(results: Path, limit: int) -> Iterator[OutputFile]:
+    home = os.path.realpath(results)
+    if home != os.path.join(os.path.realpath(results.parent), results.name):
+        return  # `results` itself is a link to elsewhere
+    for folder, names, files in os.walk(home):
+        names.sort()
+        for name in sorted(files):
+            found = _output(home, os.path.join(folder, name))
+            if found is not None and limit > 0:
+                limit -= 1
+                yield found
+        if limit <= 0:
+            return
+
+
+def _output(home: str, path: str) -> OutputFile | None:
+    if os.path.islink(path) and not os.path.realpath(path).startswith(home + os.sep):
+        return None
+    try:
+        about = os.stat(path)
+    except OSError:  # it was there a moment ago, or the link leads nowhere
+        return None
+    if not stat.S_ISREG(about.st_mode):
+        return None
+    name = os.path.relpath(path, home).replace(os.sep, "/")
+    return OutputFile(path=name, size=about.st_size, modified_at=about.st_mtime)

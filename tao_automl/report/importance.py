@@ -1,0 +1,142 @@
+"""Which parameters mattered: PED-ANOVA (arXiv 2304.10255), on trials that were trained to different budgets.
+
+A parameter matters where the best trials lie elsewhere on its axis than all trials do. Two things are added to the
+paper. Trials are ranked by comparing each pair at the largest budget that both reached. And what a random choice of
+as many trials would show is subtracted, so that few trials do not make every parameter look alike.
+"""
+
+import bisect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tao_automl.report.axes import Axis, axis_of
+from tao_automl.report.reading import Report, Trial, read_report
+
+ENOUGH = 8
+QUANTILE = 0.1
+_RESAMPLES = 64
+
+_Floats: TypeAlias = NDArray[np.float64]
+_Ints: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Importance:
+    """Shares that add up to 1, the largest first, of parameters that matter; if there are none, `reason` says why."""
+
+    shares: tuple[tuple[str, float], ...]
+    reason: str
+    trials: int
+
+
+def parameter_importance(result: Mapping[str, Any]) -> Importance:
+    """The importance of each searched parameter in the dict form of a result."""
+    return importance_of(read_report(result))
+
+
+def importance_of(report: Report) -> Importance:
+    """As `parameter_importance`."""
+    scored = [trial for trial in report.trials if trial.scored]
+    if len(scored) < ENOUGH:
+        reason = f"at least {ENOUGH} trials with a metric are needed, there are {len(scored)}"
+        return Importance(shares=(), reason=reason, trials=len(scored))
+    losses = share_of_losses(scored, report.maximize)
+    axes = [axis for parameter in report.searched if (axis := axis_of(parameter, scored))]
+    raw = {axis.parameter.key: _excess(axis, scored, losses) for axis in axes}
+    total = sum(raw.values())
+    if not total > 0:
+        reason = "no parameter differs between the best trials and the others more than chance would have it"
+        return Importance(shares=(), reason=reason, trials=len(scored))
+    ordered = sorted(((name, value / total) for name, value in raw.items() if value > 0), key=lambda item: -item[1])
+    return Importance(shares=tuple(ordered), reason="", trials=len(scored))
+
+
+def share_of_losses(trials: list[Trial], maximize: bool) -> _Floats:
+    """For each trial, the share of the others that beat it at the largest budget that both reached."""
+    sign = -1.0 if maximize else 1.0
+    budgets = np.array([trial.budget or 0.0 for trial in trials])
+    losses = np.zeros(len(trials))
+    for level in np.unique(budgets):
+        ended, reached = np.flatnonzero(budgets == level), np.flatnonzero(budgets >= level)
+        costs = np.array([sign * value_at(trials[k], level) for k in reached])
+        own = costs[np.isin(reached, ended, assume_unique=True)]
+        losses[ended] += _beaten(own, costs)
+        losses[reached[budgets[reached] > level]] += _beaten(costs[budgets[reached] > level], own)
+    return losses / max(1, len(trials) - 1)
+
+
+def _beaten(mine: _Floats, others: _Floats) -> _Floats:
+    """How many of `others` are better than each of `mine`; a tie counts half."""
+    ordered = np.sort(others)
+    left, right = np.searchsorted(ordered, mine, "left"), np.searchsorted(ordered, mine, "right")
+    found: _Floats = (left + right) / 2.0
+    return found
+
+
+def value_at(trial: Trial, budget: float) -> float:
+    """The metric after `budget`, by the curve; the trial's own metric where the curve does not tell."""
+    value = trial.value if trial.value is not None else math.nan
+    if trial.budget is None or trial.budget <= budget:
+        return value
+    place = bisect.bisect_right(trial.curve, (budget, math.inf))
+    return trial.curve[place - 1][1] if place else value
+
+
+def _excess(axis: Axis, trials: list[Trial], losses: _Floats) -> float:
+    """The divergence of the best trials beyond chance, among those that have the parameter, times their share."""
+    cells = np.array([axis.cell(trial.specs) for trial in trials])
+    active = np.flatnonzero(cells >= 0)
+    if len(active) < ENOUGH:
+        return 0.0
+    order = active[np.argsort(losses[active], kind="stable")]
+    size = best_size(len(active))
+    kernel = smoothing(axis, cells[active], size)
+    counts = np.stack([_counts(axis, cells[order[:size]]), *_by_chance(axis, cells[active], size)])
+    everything = _density(_counts(axis, cells[active])[None, :], kernel)
+    divergence = ((_density(counts, kernel) / everything - 1.0) ** 2 * everything).sum(axis=1)
+    chance = divergence[1:].mean() + divergence[1:].std()
+    return max(0.0, float(divergence[0] - chance)) * len(active) / len(trials)
+
+
+def best_size(count: int) -> int:
+    """How many of `count` trials are "the best": a tenth, but of few trials their square root."""
+    return max(math.ceil(QUANTILE * count), math.ceil(math.sqrt(count)))
+
+
+def _counts(axis: Axis, cells: _Ints) -> _Floats:
+    return np.bincount(cells, minlength=axis.count).astype(np.float64)
+
+
+def _by_chance(axis: Axis, cells: _Ints, size: int) -> _Floats:
+    """The counts of random choices of `size` trials; the same choices on every host and in every run."""
+    rng = np.random.default_rng(len(cells))
+    chosen = rng.random((_RESAMPLES, len(cells))).argpartition(size - 1, axis=1)[:, :size]
+    offsets = np.arange(_RESAMPLES)[:, None] * axis.count
+    flat = np.bincount((cells[chosen] + offsets).ravel(), minlength=_RESAMPLES * axis.count)
+    return flat.reshape(_RESAMPLES, axis.count).astype(np.float64)
+
+
+def smoothing(axis: Axis, cells: _Ints, size: int) -> _Floats:
+    """Row i spreads a trial in cell i: Scott's rule for `size` trials on ordered axes, nothing on the others."""
+    if not axis.ordered:
+        return np.eye(axis.count)
+    spread = float(np.std(cells))
+    low, high = np.percentile(cells, [25, 75])
+    robust = min(spread, (high - low) / 1.34) or spread
+    width = max(1.059 * robust * size**-0.2, 0.5)
+    place = np.arange(axis.count)
+    weights = np.exp(-0.5 * ((place[:, None] - place[None, :]) / width) ** 2)
+    smoothed: _Floats = weights / weights.sum(axis=1, keepdims=True)
+    return smoothed
+
+
+def _density(counts: _Floats, kernel: _Floats) -> _Floats:
+    """One density a row, with one uniform observation added."""
+    smoothed = counts @ kernel + 1.0 / kernel.shape[0]
+    normal: _Floats = smoothed / smoothed.sum(axis=1, keepdims=True)
+    return normal

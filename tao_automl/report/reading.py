@@ -1,0 +1,348 @@
+"""A result as a report needs it: typed, complete, and safe to print. Past `read_report` nothing is looked up by key."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tao_automl.report.labels import short_names
+from tao_automl.report.values import count, items, mapping, number, rows, same, text
+
+FAILED = "failure"
+SUCCEEDED = "success"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A row of the search space. `key` is its name as in specifications, `name` the same fit to print, `label` the
+    shortest end of the dotted name that is unique in the space."""
+
+    key: str
+    name: str
+    label: str
+    kind: str
+    low: float | None
+    high: float | None
+    scale: str
+    inferred: bool
+    options: tuple[Any, ...]
+    default: Any
+    when: Mapping[str, Any]
+    description: str
+
+    @property
+    def numeric(self) -> bool:
+        return not self.options and self.kind not in ("choice", "ordinal", "bool")
+
+    @property
+    def searched(self) -> bool:
+        return self.kind != "fixed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch of time in which a trial held a slot; `end` is None while it does."""
+
+    start: float
+    end: float | None
+    budget: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One recommendation. `index` is its place in the history, `rec` the name that people see."""
+
+    index: int
+    rec: str
+    status: str
+    value: float | None
+    budget: float | None
+    specs: Mapping[str, Any]
+    curve: tuple[tuple[float, float], ...]
+    spans: tuple[Span, ...]
+    objectives: Mapping[str, float]
+    origin: str
+    parent: str
+    job_id: str
+    failure_class: str
+    failure_reason: str
+    advice: str
+    log_path: str
+    adjustments: tuple[str, ...]
+
+    @property
+    def scored(self) -> bool:
+        return self.value is not None and self.status != FAILED
+
+    @property
+    def start(self) -> float | None:
+        return self.spans[0].start if self.spans else None
+
+    @property
+    def end(self) -> float | None:
+        return self.spans[-1].end if self.spans else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """The baseline or the final evaluation; `delta` is its comparison as recorded, None where there is none."""
+
+    status: str
+    value: float | None
+    source: str
+    reason: str
+    record_path: str
+    delta: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The winner."""
+
+    rec: str
+    value: float | None
+    budget: float | None
+    specs: Mapping[str, Any]
+    checkpoint: str
+    results_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failures:
+    """Trials that failed for one cause; evidence and advice are those of the commonest reason."""
+
+    cause: str
+    count: int
+    evidence: str
+    advice: str
+    recs: tuple[str, ...]
+    log_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How much was done, and what it took."""
+
+    total: int | None
+    elapsed_s: float | None
+    eta_s: float | None
+    gpu_hours: float | None
+    epochs: float | None
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A whole result. `counts` maps a trial status to how many trials have it."""
+
+    status: str
+    reason: str
+    metric: str
+    maximize: bool
+    skill: str
+    platform: str
+    workspace: str
+    algorithm: str
+    best: Best | None
+    front: tuple[Best, ...]
+    front_objectives: tuple[Mapping[str, float], ...]
+    baseline: Evaluation
+    final: Evaluation
+    progress: Progress
+    counts: Mapping[str, int]
+    trials: tuple[Trial, ...]
+    failures: tuple[Failures, ...]
+    parameters: tuple[Parameter, ...]
+    settings: Mapping[str, Any]
+
+    @property
+    def searched(self) -> tuple[Parameter, ...]:
+        return tuple(parameter for parameter in self.parameters if parameter.searched)
+
+    def is_best(self, trial: Trial) -> bool:
+        return self.best is not None and trial.rec == self.best.rec
+
+    def cost(self, value: float) -> float:
+        """The metric with its sign such that less is better."""
+        return -value if self.maximize else value
+
+    def ranked(self) -> list[Trial]:
+        """Scored trials, the winner first, then successful ones, then the others, each group by its metric."""
+        scored = [trial for trial in self.trials if trial.scored]
+        return sorted(scored, key=lambda t: (not self.is_best(t), t.status != SUCCEEDED, self.cost(t.value or 0.0)))
+
+
+def read_report(result: Mapping[str, Any]) -> Report:
+    """The report of the dict form of a result."""
+    history = rows(result.get("history"))
+    progress = mapping(result.get("progress"))
+    trials = tuple(_trial(index, entry) for index, entry in enumerate(history))
+    front = rows(result.get("pareto_front"))
+    return Report(
+        status=text(result.get("status")) or "unknown",
+        reason=text(result.get("failure_reason")),
+        metric=text(result.get("metric"), 80) or "metric",
+        maximize=result.get("direction") == "maximize",
+        skill=text(result.get("skill"), 120),
+        platform=text(result.get("platform"), 80),
+        workspace=text(result.get("workspace")),
+        algorithm=text(progress.get("algorithm") or mapping(result.get("algorithm_state")).get("algorithm"), 80),
+        best=_best(mapping(result.get("best"))),
+        front=tuple(best for row in front if (best := _best(row))),
+        front_objectives=tuple(_numbers(row.get("objective_values")) for row in front if _best(row)),
+        baseline=_evaluation(mapping(result.get("baseline")), "comparison_to_best"),
+        final=_evaluation(mapping(result.get("final_evaluation")), "comparison_to_baseline"),
+        progress=_progress(progress),
+        counts=Counter(trial.status for trial in trials),
+        trials=trials,
+        failures=_failures(trials, mapping(result.get("failures_by_cause"))),
+        parameters=_parameters(rows(result.get("search_space")), trials),
+        settings=mapping(result.get("settings")),
+    )
+
+
+def _trial(index: int, entry: Mapping[str, Any]) -> Trial:
+    curve = tuple(pair for point in items(entry.get("curve")) if (pair := _pair(point)))
+    return Trial(
+        index=index,
+        rec=text(entry.get("rec_id", index), 40),
+        status=text(entry.get("status"), 20) or "unknown",
+        value=number(entry.get("metric")),
+        budget=number(entry.get("budget")),
+        specs=mapping(entry.get("specs")),
+        curve=curve,
+        spans=_spans(entry),
+        objectives=_numbers(entry.get("objective_values")),
+        origin=text(entry.get("origin"), 40),
+        parent=text(entry.get("parent"), 40),
+        job_id=text(entry.get("job_id"), 200),
+        failure_class=text(entry.get("failure_class"), 60),
+        failure_reason=text(entry.get("failure_reason")),
+        advice=text(entry.get("advice")),
+        log_path=text(entry.get("log_path")),
+        adjustments=tuple(text(adjustment) for adjustment in items(entry.get("adjustments"))[:20]),
+    )
+
+
+def _pair(point: object) -> tuple[float, float] | None:
+    pair = [number(item) for item in items(point)]
+    return (pair[0], pair[1]) if len(pair) == 2 and pair[0] is not None and pair[1] is not None else None
+
+
+def _numbers(value: object) -> Mapping[str, float]:
+    return {text(key, 80): found for key, item in mapping(value).items() if (found := number(item)) is not None}
+
+
+def _spans(entry: Mapping[str, Any]) -> tuple[Span, ...]:
+    """One per job where the history lists `jobs`, else one from the first start to the last end."""
+    listed = [_span(job) for job in rows(entry.get("jobs"))] or [_span(entry)]
+    return tuple(sorted((span for span in listed if span), key=lambda span: span.start))
+
+
+def _span(row: Mapping[str, Any]) -> Span | None:
+    start, end = number(row.get("started_at")), number(row.get("ended_at"))
+    if start is None:
+        return None
+    return Span(start=start, end=None if end is None else max(start, end), budget=number(row.get("budget")))
+
+
+def _best(row: Mapping[str, Any]) -> Best | None:
+    if not row:
+        return None
+    return Best(
+        rec=text(row.get("rec_id"), 40),
+        value=number(row.get("metric_value")),
+        budget=number(row.get("budget")),
+        specs=mapping(row.get("specs")),
+        checkpoint=text(row.get("checkpoint")),
+        results_path=text(row.get("results_path")),
+    )
+
+
+def _evaluation(row: Mapping[str, Any], comparison: str) -> Evaluation:
+    return Evaluation(
+        status=text(row.get("status"), 60) or "not_run",
+        value=number(row.get("metric_value")),
+        source=text(row.get("source"), 200),
+        reason=text(row.get("failure_reason")),
+        record_path=text(row.get("record_path")),
+        delta=number(mapping(row.get(comparison)).get("delta")),
+    )
+
+
+def _progress(row: Mapping[str, Any]) -> Progress:
+    total = number(row.get("total"))
+    return Progress(
+        total=None if total is None else int(total),
+        elapsed_s=number(row.get("elapsed_s")),
+        eta_s=number(row.get("eta_s")),
+        gpu_hours=number(row.get("gpu_hours")),
+        epochs=number(row.get("trained_units")),
+        cost=number(row.get("cost")),
+    )
+
+
+def _failures(trials: tuple[Trial, ...], recorded: Mapping[str, Any]) -> tuple[Failures, ...]:
+    counts = Counter({text(cause, 60) or "unknown": count(value) for cause, value in recorded.items()})
+    failed = [trial for trial in trials if trial.status == FAILED]
+    if not counts:
+        counts = Counter(trial.failure_class or "unknown" for trial in failed)
+    return tuple(_failure(cause, found, failed) for cause, found in counts.most_common() if found)
+
+
+def _failure(cause: str, found: int, failed: list[Trial]) -> Failures:
+    members = [trial for trial in failed if (trial.failure_class or "unknown") == cause]
+    reasons = Counter(trial.failure_reason for trial in members if trial.failure_reason)
+    evidence = reasons.most_common(1)[0][0] if reasons else ""
+    like = [trial for trial in members if trial.failure_reason == evidence]
+    return Failures(
+        cause=cause,
+        count=found,
+        evidence=evidence,
+        advice=next((trial.advice for trial in like + members if trial.advice), ""),
+        recs=tuple(trial.rec for trial in members),
+        log_path=next((trial.log_path for trial in like + members if trial.log_path), ""),
+    )
+
+
+def _parameters(space: list[Mapping[str, Any]], trials: tuple[Trial, ...]) -> tuple[Parameter, ...]:
+    """The rows of the space; where none are given, what the trials' own values tell."""
+    space = space or _seen(trials)
+    names = [text(row.get("name"), 200) for row in space]
+    labels = short_names(names)
+    return tuple(read_parameter(row, name, labels[name]) for name, row in zip(names, space, strict=True))
+
+
+def _seen(trials: tuple[Trial, ...]) -> list[Mapping[str, Any]]:
+    seen: dict[str, list[Any]] = {}
+    for trial in trials:
+        for name, value in trial.specs.items():
+            known = seen.setdefault(str(name), [])
+            if not any(same(value, other) for other in known[:64]):
+                known.append(value)
+    return [_seen_row(name, values) for name, values in seen.items()]
+
+
+def _seen_row(name: str, values: list[Any]) -> Mapping[str, Any]:
+    finite = [found for value in values if (found := number(value)) is not None]
+    if len(finite) < len(values):
+        return {"name": name, "type": "choice", "options": values}
+    return {"name": name, "type": "float", "low": min(finite), "high": max(finite), "scale": "linear"}
+
+
+def read_parameter(row: Mapping[str, Any], name: str, label: str) -> Parameter:
+    """A row of a search space or of a plan."""
+    return Parameter(
+        key=str(row.get("name")),
+        name=name,
+        label=label,
+        kind=text(row.get("type"), 20) or "float",
+        low=number(row.get("low")),
+        high=number(row.get("high")),
+        scale=text(row.get("scale"), 20),
+        inferred=row.get("scale_inferred") is True,
+        options=tuple(items(row.get("options"))),
+        default=row.get("default"),
+        when=mapping(row.get("when")),
+        description=text(row.get("description"), 300),
+    )

@@ -1,0 +1,211 @@
+"""Runs: beginning one, resuming one, and driving its engine to the end."""
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tao_automl import plugins
+from tao_automl._version import __version__
+from tao_automl.domain.events import BaselineSettled, Event, ExperimentCreated, FinalEvaluationSettled, Purpose
+from tao_automl.domain.experiment import Experiment, Job, fold
+from tao_automl.domain.job import JobOutputs, JobSpec
+from tao_automl.domain.json_types import JsonObject
+from tao_automl.domain.ports import Journal, PlatformSDK
+from tao_automl.domain.problem import Problem
+from tao_automl.domain.space import SearchSpace
+from tao_automl.domain.trial import Decision, Trial
+from tao_automl.engine.loop import Engine, Listener
+from tao_automl.engine.workers import Workers
+from tao_automl.engine.world import Callbacks, NotPossible, Reading, Resume, World
+from tao_automl.errors import JournalError, SettingsError, SkillChanged
+from tao_automl.runner.arguments import Arguments
+from tao_automl.runner.artifacts import write_artifacts
+from tao_automl.runner.data_check import check_data
+from tao_automl.runner.mailbox import cancel_requested, clear_requests
+from tao_automl.runner.notices import Notices
+from tao_automl.runner.result import Result
+from tao_automl.runner.setup import Setup, prepare
+
+CALLBACK_THREADS = 8
+
+
+class SystemClock:
+    """See `tao_automl.domain.ports.Clock`."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a run needs besides its arguments."""
+
+    workspace: Path
+    platform: PlatformSDK
+    callbacks: Callbacks = field(default_factory=Callbacks)
+    poll_interval: float | None = None
+    on_event: Listener | None = None
+
+
+def open_journal(workspace: Path, mode: str) -> Journal:
+    """The journal of a workspace; see `tao_automl.store.sqlite.open_sqlite` for modes and errors."""
+    journal: Journal = plugins.load(plugins.JOURNALS, "sqlite")(workspace, mode)
+    return journal
+
+
+def open_platform(name: str, workspace: Path, options: Mapping[str, Any]) -> PlatformSDK:
+    """A platform by name. Raises UnknownPlugin, MissingExtra, or what the platform has against the options."""
+    platform: PlatformSDK = plugins.load(plugins.PLATFORMS, name)(workspace, options)
+    return platform
+
+
+def begin(run: Run, setup: Setup) -> Result:
+    """A fresh run. The data is checked before the workspace is touched."""
+    check_data(setup)
+    journal = open_journal(run.workspace, "create")
+    try:
+        first = created(setup, run.platform.name, scored_by_callback=run.callbacks.eval_fn is not None)
+        journal.append([first], expect=0)
+        return _drive(run, journal, _world(run, setup))
+    finally:
+        journal.close()
+
+
+def resume(run: Run, given: Mapping[str, Any]) -> Result:
+    """Continues the run in the workspace. What is `given` must be as it was when the run began."""
+    journal = open_journal(run.workspace, "write")
+    try:
+        facts = fold(journal.read()).facts
+        recorded = Arguments.recorded(facts)
+        setup = prepare(recorded.updated(given), run.platform)
+        if changed := setup.arguments.differences(recorded):
+            raise SettingsError(
+                f"{run.workspace}: the run was begun with other arguments: {'; '.join(changed)}",
+                "leave them out to resume, or start a new run in another workspace",
+            )
+        if setup.skill.digest != facts.digest:
+            raise SkillChanged(
+                f"{setup.skill.path}: the skill's files are not those that the run began with",
+                "restore them, or start a new run in another workspace",
+            )
+        clear_requests(run.workspace)
+        return _drive(run, journal, _world(run, setup))
+    finally:
+        journal.close()
+
+
+def end(run: Run) -> Result:
+    """Takes the run over for nothing but to cancel its jobs. Needs neither the skill nor the callbacks."""
+    journal = open_journal(run.workspace, "write")
+    try:
+        facts = fold(journal.read()).facts
+        return _drive(run, journal, _closing_world(run, facts))
+    finally:
+        journal.close()
+
+
+def created(setup: Setup, platform: str, *, scored_by_callback: bool) -> ExperimentCreated:
+    """The first event of a run."""
+    return ExperimentCreated(
+        at=time.time(),
+        id=uuid.uuid4().hex[:8],
+        version=__version__,
+        objective=setup.problem.objective,
+        fidelity=setup.problem.fidelity,
+        seed=setup.problem.seed,
+        algorithm=str(setup.arguments.automl_algorithm),
+        platform=platform,
+        skill=setup.skill.name,
+        digest=setup.skill.digest,
+        arguments=asdict(setup.arguments),
+        space=tuple(setup.problem.space.to_json()),
+        scored_by_callback=scored_by_callback,
+        total_trials=getattr(setup.searcher, "num_recommendations", None),
+    )
+
+
+def _drive(run: Run, journal: Journal, world: World) -> Result:
+    notices = Notices(run.callbacks)
+    listeners = [run.on_event] if run.on_event else []
+    engine = Engine(journal, world, [*listeners, notices, _Recorder(run.workspace)])
+    try:
+        if not engine.experiment.finished:
+            engine.attach()
+            engine.run()
+    finally:
+        notices.close()
+        world.workers.close()
+    return write_artifacts(engine.experiment, run.workspace, world.clock.now())
+
+
+def _world(run: Run, setup: Setup) -> World:
+    threads = ThreadPoolExecutor(max_workers=CALLBACK_THREADS, thread_name_prefix="tao-automl-callback")
+    return World(
+        problem=setup.problem,
+        searcher=setup.searcher,
+        platform=run.platform,
+        jobs=setup.jobs,
+        clock=SystemClock(),
+        workers=Workers(threads),
+        rules=setup.settings.rules,
+        callbacks=run.callbacks,
+        base_specs=setup.jobs.training_spec(setup.problem.space.default(), setup.problem.full_budget),
+        cancel_requested=lambda: cancel_requested(run.workspace),
+        poll_interval=run.poll_interval,
+    )
+
+
+def _closing_world(run: Run, facts: ExperimentCreated) -> World:
+    problem = Problem(space=SearchSpace(()), objective=facts.objective, fidelity=facts.fidelity, seed=facts.seed)
+    return World(
+        problem=problem,
+        searcher=_NoSearch(),
+        platform=run.platform,
+        jobs=_NoJobs(),
+        clock=SystemClock(),
+        workers=Workers(ThreadPoolExecutor(max_workers=1)),
+        cancel_requested=lambda: True,
+    )
+
+
+class _NoSearch:
+    """A searcher that wants nothing."""
+
+    def ask(self, history: Sequence[Trial], slots: int) -> Sequence[Decision]:
+        return ()
+
+
+class _NoJobs:
+    """Jobs of a run that is only being ended: none is made any more."""
+
+    gpus = 0
+
+    def training(self, key: str, params: JsonObject, budget: int, resume: Resume | None) -> JobSpec:
+        raise JournalError("a run that is being cancelled trains nothing")
+
+    def evaluation(self, key: str, purpose: Purpose, params: JsonObject, trained: Job) -> JobSpec | NotPossible:
+        return NotPossible("the run was cancelled")
+
+    def checkpoint(self, outputs: JobOutputs) -> str | None:
+        return None
+
+    def read_metrics(self, line: str) -> Reading | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorder:
+    """A listener that writes the evaluations' records as soon as there are any."""
+
+    workspace: Path
+
+    def __call__(self, event: Event, experiment: Experiment) -> None:
+        if isinstance(event, BaselineSettled | FinalEvaluationSettled):
+            write_artifacts(experiment, self.workspace, event.at)

@@ -1,0 +1,271 @@
+"""From arguments to everything a run needs. The same arguments and skill files give the same setup, always."""
+
+import importlib.metadata
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from tao_automl import plugins
+from tao_automl.bank import (
+    Skill,
+    SpaceReading,
+    data_source_overrides,
+    find_skill,
+    flatten,
+    load_skill,
+    nest,
+    read_space,
+    read_template,
+    support_gate,
+)
+from tao_automl.domain.nearest import nearest_hint
+from tao_automl.domain.ports import Searcher
+from tao_automl.domain.problem import Direction, Fidelity, Objective, Problem
+from tao_automl.errors import DataError, MissingExtra, SettingsError
+from tao_automl.metrics import LogPattern
+from tao_automl.runner.arguments import Arguments
+from tao_automl.runner.settings import RunSettings, mapping, parse_settings
+from tao_automl.runner.skill_jobs import SkillJobs
+
+REMOTE = re.compile(r"^[a-z][a-z0-9+.-]+://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What was resolved from `arguments`, whose settings and paths are canonical now."""
+
+    arguments: Arguments
+    skill: Skill
+    reading: SpaceReading
+    problem: Problem
+    settings: RunSettings
+    searcher: Searcher
+    jobs: SkillJobs
+
+
+class Capacity(Protocol):
+    """What the setup needs to know of a platform."""
+
+    def capacity(self, gpus: int) -> int | None:
+        """See `tao_automl.domain.ports.PlatformSDK`."""
+
+
+def prepare(arguments: Arguments, platform: Capacity) -> Setup:
+    """Resolves and checks everything that can be checked without running anything. Raises UserError."""
+    skill = load_skill(find_skill(arguments.skill_dir).resolve())
+    support_gate(skill, arguments.action)
+    require_packages(skill)
+    arguments = _with_algorithm(arguments, skill)
+    searcher_class = plugins.load(plugins.SEARCHERS, str(arguments.automl_algorithm))
+    settings = parse_settings(arguments.automl_settings, searcher_class)
+    arguments = _canonical(arguments, skill, settings, platform)
+    overrides = _overrides(arguments, skill)
+    reading = read_space(
+        skill,
+        arguments.action,
+        hyperparameters=arguments.automl_hyperparameters,
+        custom_param_ranges=arguments.custom_param_ranges or None,
+        fixed=_fixed(settings, overrides[arguments.action], arguments, skill.fidelity.key if skill.fidelity else None),
+    )
+    problem = Problem(
+        space=reading.space,
+        objective=objective_for(skill, arguments.action, settings),
+        fidelity=fidelity_for(skill, settings),
+        seed=settings.seed,
+    )
+    return Setup(
+        arguments=arguments,
+        skill=skill,
+        reading=reading,
+        problem=problem,
+        settings=settings,
+        searcher=make_searcher(searcher_class, problem, settings),
+        jobs=_jobs(arguments, skill, problem.fidelity, overrides, settings),
+    )
+
+
+def make_searcher(searcher_class: type, problem: Problem, settings: RunSettings) -> Searcher:
+    """Raises SettingsError for a value that the searcher does not take."""
+    try:
+        searcher: Searcher = searcher_class(problem=problem, **settings.searcher)
+    except TypeError as error:
+        raise SettingsError(f"automl_settings: {error}") from error
+    return searcher
+
+
+def require_packages(skill: Skill) -> None:
+    """Native training code runs in this interpreter on the local platform: what it imports must be installed."""
+    for package in skill.runtime_requirements.packages:
+        try:
+            importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            extra = skill.runtime_requirements.extra
+            remedy = f"pip install 'tao-automl[{extra}]'" if extra else f"pip install {package}"
+            raise MissingExtra(f"{skill.name} needs the package `{package}`, which is not installed", remedy) from None
+
+
+def objective_for(skill: Skill, action: str, settings: RunSettings) -> Objective:
+    """The metric asked for, or the skill's primary one; its direction as declared, or as asked if not declared."""
+    name = settings.metric or skill.action(action).metric or skill.primary_metric.name
+    declared = {metric.name: Direction(metric.direction) for metric in skill.metrics}
+    if name == "kpi":
+        name = skill.primary_metric.name
+    direction = declared.get(name, settings.direction)
+    if direction is None:
+        known = ", ".join(f"{metric.name} ({metric.direction})" for metric in skill.metrics)
+        raise SettingsError(
+            f"metric: {skill.name} does not declare `{name}`, so its direction is not known",
+            f"set `direction` to maximize or minimize, or use a declared metric: {known}",
+        )
+    if settings.direction and settings.direction is not direction:
+        raise SettingsError(
+            f"direction: {skill.name} declares that `{name}` is to {direction.value}, "
+            f"the setting says {settings.direction.value}",
+            "leave `direction` out",
+        )
+    return Objective(metric=name, direction=direction)
+
+
+def fidelity_for(skill: Skill, settings: RunSettings) -> Fidelity | None:
+    """The skill's fidelity, up to `automl_max_epochs` if that is given."""
+    declared = skill.fidelity
+    if declared is None:
+        if settings.max_epochs is not None:
+            raise SettingsError(f"automl_max_epochs: {skill.name} declares no fidelity", "leave it out")
+        return None
+    high = settings.max_epochs if settings.max_epochs is not None else declared.max
+    return Fidelity(key=declared.key, low=declared.min, high=high, resumable=declared.resumable, unit=declared.unit)
+
+
+def _with_algorithm(arguments: Arguments, skill: Skill) -> Arguments:
+    """The algorithm asked for, in either place; else the skill's recommendation; else what its fidelity permits."""
+    settings = dict(mapping("automl_settings", arguments.automl_settings))
+    asked, in_settings = arguments.automl_algorithm, settings.pop("algorithm", None)
+    if asked and in_settings and asked != in_settings:
+        raise SettingsError(f"automl_algorithm: {asked!r} there, {in_settings!r} in automl_settings", "name it once")
+    recommended = skill.hpo.get("recommended_algorithm")
+    if recommended not in plugins.names(plugins.SEARCHERS):
+        recommended = "asha" if skill.fidelity else "random"
+    algorithm = str(asked or in_settings or recommended)
+    return replace(arguments, automl_algorithm=algorithm, automl_settings=settings)
+
+
+def _canonical(arguments: Arguments, skill: Skill, settings: RunSettings, platform: Capacity) -> Arguments:
+    gpus = arguments.gpu_count if arguments.gpu_count is not None else _default_gpus(skill, platform)
+    limits = skill.limits
+    if gpus < limits.min_gpus or (limits.max_gpus is not None and gpus > limits.max_gpus):
+        bounds = f"{limits.min_gpus} to {limits.max_gpus if limits.max_gpus is not None else 'any number of'} GPUs"
+        raise SettingsError(f"gpu_count: {skill.name} trains on {bounds}, got {gpus}")
+    if arguments.num_nodes < 1 or (limits.max_nodes is not None and arguments.num_nodes > limits.max_nodes):
+        raise SettingsError(
+            f"num_nodes: {skill.name} trains on 1 to {limits.max_nodes} nodes, got {arguments.num_nodes}"
+        )
+    return replace(
+        arguments,
+        skill_dir=str(skill.path),
+        automl_settings=dict(settings.given),
+        train_dataset_uri=_resolved("train_dataset_uri", arguments.train_dataset_uri),
+        eval_dataset_uri=_resolved("eval_dataset_uri", arguments.eval_dataset_uri),
+        gpu_count=gpus,
+    )
+
+
+def _default_gpus(skill: Skill, platform: Capacity) -> int:
+    """One where the model can use it and the platform has it."""
+    if skill.gpu_spec_key is None or platform.capacity(1) == 0:
+        return skill.limits.min_gpus
+    return max(1, skill.limits.min_gpus)
+
+
+def _resolved(name: str, uri: str | None) -> str | None:
+    if uri is None:
+        return None
+    if REMOTE.match(uri):
+        scheme = uri.split(":", 1)[0]
+        raise DataError(
+            f"{name}: {scheme}:// is not supported by this version, got {uri}", "copy the data to a local path"
+        )
+    path = Path(uri).expanduser().absolute()
+    if not path.exists():
+        raise DataError(f"{name}: no such file or folder: {path}", "name data that exists on this machine")
+    return str(path)
+
+
+def _overrides(arguments: Arguments, skill: Skill) -> dict[str, dict[str, Any]]:
+    """Action -> flat overrides. A key of the searched action's template belongs to it, else to all that have it."""
+    short = skill.spec_shorthand_keys
+    given = flatten(nest({short.get(name, name): value for name, value in arguments.spec_overrides.items()}))
+    templates = {
+        action: flatten(read_template(skill, action))
+        for action in skill.actions
+        if skill.template_path(action).is_file()
+    }
+    found: dict[str, dict[str, Any]] = {action: {} for action in templates}
+    for name, value in given.items():
+        owners = [action for action, keys in templates.items() if name in keys]
+        if not owners:
+            known = [key for keys in templates.values() for key in keys]
+            raise SettingsError(f"spec_overrides: {skill.name} has no spec key `{name}`", nearest_hint(name, known))
+        for action in [arguments.action] if arguments.action in owners else owners:
+            found[action][name] = value
+    return found
+
+
+def _fixed(
+    settings: RunSettings, overrides: Mapping[str, Any], arguments: Arguments, fidelity_key: str | None
+) -> dict[str, Any] | None:
+    """Parameters that the user fixed; an override of a parameter fixes it."""
+    asked = arguments.automl_hyperparameters or ()
+    if fidelity_key in overrides:
+        raise SettingsError(
+            f"spec_overrides: `{fidelity_key}` is the budget of a trial, which the search sets",
+            "set `automl_max_epochs` for a complete training",
+        )
+    clash = [name for name in (*settings.fixed_parameters, *overrides) if name in asked]
+    if clash:
+        raise SettingsError(
+            f"{clash[0]}: it is to be searched and has a fixed value at the same time", "keep one of them"
+        )
+    return {**overrides, **settings.fixed_parameters} or None
+
+
+def _jobs(
+    arguments: Arguments,
+    skill: Skill,
+    fidelity: Fidelity | None,
+    overrides: Mapping[str, Mapping[str, Any]],
+    settings: RunSettings,
+) -> SkillJobs:
+    data = {
+        action: {
+            str(key): str(value)
+            for key, value in data_source_overrides(
+                skill, action, arguments.train_dataset_uri, arguments.eval_dataset_uri
+            ).items()
+        }
+        for action in (arguments.action, "evaluate")
+        if action in skill.actions
+    }
+    image = arguments.image or skill.action(arguments.action).container_image or skill.container_image
+    return SkillJobs(
+        skill=skill,
+        action=arguments.action,
+        fidelity=fidelity,
+        overrides=overrides,
+        data=data,
+        patterns=_patterns(skill),
+        image=None if skill.runtime == "python" else image,
+        gpus=arguments.gpu_count or 0,
+        nodes=arguments.num_nodes,
+        time_limit=settings.rules.max_trial_time,
+    )
+
+
+def _patterns(skill: Skill) -> tuple[LogPattern, ...]:
+    return tuple(
+        LogPattern(metric=metric.name, pattern=re.compile(metric.source.pattern))
+        for metric in skill.metrics
+        if metric.source.kind == "log_pattern" and metric.source.pattern
+    )

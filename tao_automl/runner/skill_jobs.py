@@ -1,0 +1,128 @@
+"""Trials of a skill as jobs: specs, commands, inputs and checkpoints."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tao_automl.bank import Action, Skill, dump_yaml, flatten, nest, read_template, render_spec
+from tao_automl.bank.checkpoints import latest_checkpoint
+from tao_automl.domain.events import Purpose
+from tao_automl.domain.experiment import Job
+from tao_automl.domain.job import JobOutputs, JobSpec
+from tao_automl.domain.json_types import JsonObject
+from tao_automl.domain.problem import Fidelity
+from tao_automl.engine.world import NotPossible, Reading, Resume
+from tao_automl.metrics import LogPattern, read_line
+
+SPEC_FILE = "spec.yaml"
+RESULTS = "results"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillJobs:
+    """See `tao_automl.engine.world.Jobs`.
+
+    `overrides` and `data` map an action to dotted spec keys and their values. All paths of a run that are not the
+    user's are relative to the job's folder, so that a spec reads the same on every platform.
+    """
+
+    skill: Skill
+    action: str
+    fidelity: Fidelity | None
+    overrides: Mapping[str, Mapping[str, Any]]
+    data: Mapping[str, Mapping[str, str]]
+    patterns: tuple[LogPattern, ...] = ()
+    image: str | None = None
+    gpus: int = 0
+    nodes: int = 1
+    time_limit: float | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def training(self, key: str, params: JsonObject, budget: int, resume: Resume | None) -> JobSpec:
+        return self._job(key, self.action, self.training_spec(params, budget, resume), resume.job if resume else None)
+
+    def training_spec(self, params: JsonObject, budget: int, resume: Resume | None = None) -> dict[str, Any]:
+        """The nested spec that trains a configuration."""
+        values: dict[str, Any] = dict(self.data.get(self.action, {})) | self._shape()
+        if self.fidelity:
+            values[self.fidelity.key] = budget
+        resume_key = self._action(self.action).input_key("resume")
+        if resume and resume_key:
+            values[resume_key] = f"../{resume.job}/{RESULTS}/{resume.checkpoint}"
+        return self._render(self.action, self.overrides.get(self.action, {}), params, values)
+
+    def evaluation(self, key: str, purpose: Purpose, params: JsonObject, trained: Job) -> JobSpec | NotPossible:
+        reason = self.why_no_evaluation()
+        checkpoint = trained.ended.checkpoint if trained.ended else None
+        if reason or checkpoint is None:
+            return NotPossible(reason or "the training left no checkpoint that the skill's pattern finds")
+        spec = self._evaluation_spec(params, trained, f"../{trained.key}/{RESULTS}/{checkpoint}")
+        return self._job(key, "evaluate", spec, trained.key)
+
+    def why_no_evaluation(self) -> str | None:
+        """Why the evaluate action cannot run, if it cannot."""
+        action = self.skill.actions.get("evaluate")
+        if action is None or not self.skill.template_path("evaluate").is_file():
+            return f"{self.skill.name} has no evaluate action"
+        if action.input_key("checkpoint") is None:
+            return f"{self.skill.name}'s evaluate action declares no input with `role: checkpoint`"
+        needed = [i.key for i in action.inputs if i.role == "data" and not i.optional]
+        given = {**self.data.get("evaluate", {}), **self.overrides.get("evaluate", {})}
+        missing = [key for key in needed if key not in given]
+        return f"no evaluation data was given (`eval_dataset_uri`, for {', '.join(missing)})" if missing else None
+
+    def checkpoint(self, outputs: JobOutputs) -> str | None:
+        return latest_checkpoint(outputs, self.skill.checkpoints)
+
+    def read_metrics(self, line: str) -> Reading | None:
+        found = read_line(line, self.patterns)
+        return Reading(*found) if found else None
+
+    def _evaluation_spec(self, params: JsonObject, trained: Job, checkpoint: str) -> dict[str, Any]:
+        """What the evaluation's template shares with the training's spec takes the values of the training."""
+        template = flatten(read_template(self.skill, "evaluate"))
+        training = flatten(self.training_spec(params, trained.budget))
+        shared = {name: value for name, value in training.items() if name in template}
+        action = self._action("evaluate")
+        values = shared | dict(self.data.get("evaluate", {}))
+        values[str(action.input_key("checkpoint"))] = checkpoint
+        return self._render("evaluate", self.overrides.get("evaluate", {}), {}, values)
+
+    def _render(
+        self, action: str, overrides: Mapping[str, Any], params: JsonObject, values: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        outputs = {output.key: RESULTS for output in self._action(action).outputs if output.type == "folder"}
+        return render_spec(
+            self.skill, action, overrides=nest(overrides), params=params, fixed_values=dict(values) | outputs
+        )
+
+    def _job(self, key: str, action: str, spec: Mapping[str, Any], after: str | None) -> JobSpec:
+        return JobSpec(
+            key=key,
+            command=_command(self._action(action)),
+            files={SPEC_FILE: dump_yaml(spec)},
+            code=str(self.skill.path),
+            inputs=dict(self.data.get(action, {})),
+            env=self.env,
+            secrets=self.skill.required_credentials,
+            resume_from=after,
+            image=self.image,
+            gpus=self.gpus,
+            nodes=self.nodes,
+            time_limit=self.time_limit,
+        )
+
+    def _shape(self) -> dict[str, Any]:
+        keys = {self.skill.gpu_spec_key: self.gpus, self.skill.node_spec_key: self.nodes}
+        return {key: value for key, value in keys.items() if key}
+
+    def _action(self, name: str) -> Action:
+        return self.skill.action(name)
+
+
+def _command(action: Action) -> tuple[str, ...]:
+    if action.python_script:
+        return ("python", f"code/{action.python_script}", "--config", SPEC_FILE)
+    words = shlex.split(action.command or "")
+    return tuple(word.replace("{config_path}", SPEC_FILE) for word in words)

@@ -1,0 +1,112 @@
+"""ASHA: asynchronous successive halving."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, field
+from itertools import islice
+from operator import itemgetter
+from typing import Literal
+
+from tao_automl.domain.problem import Problem
+from tao_automl.domain.trial import Decision, Origin, Promote, Start, Stop, Trial, TrialState
+from tao_automl.search.proposals import Draws, propose, starts, uniform
+from tao_automl.search.rungs import Entry, populate, rising_levels
+from tao_automl.search.settings import (
+    NUM_RECOMMENDATIONS,
+    REDUCTION_FACTOR,
+    check_at_least,
+    check_one_of,
+    fidelity_of,
+)
+
+VARIANTS = ("promotion", "stopping")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ASHA:
+    """Successive halving that never waits for a rung to fill (arXiv 1810.05934, with a single bracket, s = 0).
+
+    Choose it when epochs are the cost and several trials run at a time: every slot is busy until
+    `num_recommendations` configurations were started.
+
+    `promotion`, the paper's algorithm: a free slot goes to the best trial that is among the best 1/eta of its rung and
+    has not gone on from it, looking from the top rung down; if there is none, a new trial starts on the lowest rung.
+    Only trials with a score stand on a rung. That a trial reaches the top takes eta^(number of rungs - 1) trials on
+    the lowest one. Choose it when training resumes from checkpoints.
+
+    `stopping`: trials are started with the full budget, and one is stopped when it reports a rung's score that is
+    not among the best 1/eta (rounded up) of those reported so far. Choose it when resuming is dear or impossible.
+
+    The scores of the default configuration and of the user's trials are compared too; they are never stopped.
+    """
+
+    problem: Problem
+    num_recommendations: int = field(default=20, metadata=NUM_RECOMMENDATIONS)
+    reduction_factor: int = field(default=3, metadata=REDUCTION_FACTOR)
+    variant: Literal["promotion", "stopping"] = field(
+        default="promotion",
+        metadata={"help": "Resume good trials (promotion), or stop bad ones (stopping).", "aliases": ()},
+    )
+
+    def __post_init__(self) -> None:
+        fidelity_of(self.problem, "asha")
+        check_at_least("num_recommendations", self.num_recommendations, 1)
+        check_at_least("reduction_factor", self.reduction_factor, 2)
+        check_one_of("variant", self.variant, VARIANTS)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The budget of each rung, the full one last."""
+        return rising_levels(fidelity_of(self.problem, "asha"), self.reduction_factor)
+
+    def ask(self, history: Sequence[Trial], slots: int) -> Sequence[Decision]:
+        levels, factor = self.levels, self.reduction_factor
+        if self.variant == "stopping":
+            return [*stops(history, levels, factor), *self._starts(history, levels[-1], slots)]
+        due = list(islice(promotions(history, levels, factor), max(0, slots)))
+        return [*due, *self._starts(history, levels[0], slots - len(due))]
+
+    def _starts(self, history: Sequence[Trial], budget: int, slots: int) -> list[Start]:
+        room = self.num_recommendations - len(history)
+        return starts(propose(self.problem, history, self._draws()), budget, min(slots, room))
+
+    def _draws(self) -> Draws:
+        return uniform(self.problem, "asha")
+
+
+def promotions(history: Sequence[Trial], levels: Sequence[int], factor: int) -> Iterator[Promote]:
+    """All promotions that are due, from the top rung down and the best of a rung first."""
+    rungs = populate(history, levels[:-1])
+    for rung, above in zip(reversed(rungs), reversed(levels[1:]), strict=True):
+        for _, trial_id, _ in sorted(rung)[: len(rung) // factor]:
+            trial = history[trial_id]
+            if trial.state is TrialState.COMPLETED and trial.budget < above:
+                yield Promote(trial=trial_id, budget=above)
+
+
+def stops(history: Sequence[Trial], levels: Sequence[int], factor: int) -> Iterator[Stop]:
+    """The running trials that fell behind on a rung, by the scores that were known when they reported."""
+    running = {trial.id for trial in history if trial.live and trial.origin is Origin.SEARCH and trial.scores}
+    if not running:
+        return
+    for level, rung in zip(levels[:-1], populate(history, levels[:-1]), strict=True):
+        for trial_id, reason in _behind(rung, running, factor):
+            running.remove(trial_id)
+            yield Stop(trial=trial_id, reason=f"at budget {level}: {reason}")
+
+
+def _behind(rung: Iterable[Entry], judged: Set[int], factor: int) -> Iterator[tuple[int, str]]:
+    """Which of the judged trials were not among the best 1/factor, rounded up, when they reported; and why.
+
+    The same as ``cost > quantile(costs, 1/factor)`` with linear interpolation, without rounding errors. A tie goes on.
+    """
+    known: list[float] = []
+    for cost, trial_id, _ in sorted(rung, key=itemgetter(2)):
+        known.append(cost)
+        if trial_id not in judged:
+            continue
+        known.sort()  # all but the newest are in order already
+        better = bisect_left(known, cost)
+        places = -(-len(known) // factor)
+        if better >= places:
+            yield trial_id, f"rank {better + 1} of {len(known)}, the best {places} go on"
