@@ -22,7 +22,7 @@ def draw(snapshot: Snapshot, width: int, height: int, footer: str = "") -> Rende
     """The whole picture; `height` lines at most."""
     standing = snapshot.standing
     if standing is None:
-        return _one(Text("starting …", style="dim"))
+        return Text("starting …", style="dim")
     tall = height >= TALL
     top = [_header(standing, snapshot.now, width), _progress(standing, width), *_bests(standing, width, tall)]
     bottom = [_cut(Text(footer, style="dim"), width)] if footer and tall else []
@@ -61,7 +61,7 @@ def _share(snapshot: Snapshot, room: int) -> tuple[int, int]:
 def _header(standing: Standing, now: float, width: int) -> Text:
     facts = standing.facts
     left = Text.assemble((facts.skill, "bold"), (f"  {facts.algorithm} on {facts.platform}", "dim"))
-    eta = standing.eta(now)
+    eta = standing.eta(now) if standing.status == "running" else None
     ends = "" if eta is None else f"  about {clock(eta)} left"
     state = "" if standing.status == "running" else f"  {standing.status}"
     right = Text.assemble(clock(standing.elapsed(now)), (ends, "dim"), (state, "yellow"))
@@ -199,10 +199,6 @@ def _state(job: Job) -> str:
 def _event(line: Line, width: int) -> Text:
     style = LINE_STYLES.get(line.kind, "dim")
     return _cut(Text(line.with_clock(), style="green" if "new best" in line.text else style), width)
-
-
-def _one(text: Text) -> Group:
-    return Group(text)
 
 
 def _cut(text: Text, width: int) -> Text:

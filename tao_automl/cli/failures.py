@@ -40,9 +40,7 @@ class Failure:
     exit_code: int
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "error": {"class": self.kind, "message": self.message, "hint": self.hint, "exit_code": self.exit_code}
-        }
+        return {"error": {"class": self.kind, "message": self.message, "hint": self.hint, "exit_code": self.exit_code}}
 
 
 def describe(error: BaseException) -> Failure:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tao_automl.cli import options
-from tao_automl.cli.output import Format, note, write_text
+from tao_automl.cli.output import Format, note, page_width, write_text
 from tao_automl.cli.values import parse_pairs, parse_ranges
 from tao_automl.errors import UserError
 
@@ -193,4 +193,4 @@ def _review(plan: "Plan", *, yes: bool, output: Format) -> None:
 def _plan_text(plan: "Plan") -> str:
     from tao_automl.runner import format_plan
 
-    return format_plan(plan)
+    return format_plan(plan, width=page_width())

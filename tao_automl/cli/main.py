@@ -1,5 +1,6 @@
 """The entry point. Its last lines are the one place where exceptions become exit codes."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -63,8 +64,6 @@ def _never_fail_to_print() -> None:
 
 def _mute() -> int:
     """Nobody reads any more: what Python still wants to flush at exit goes nowhere."""
-    try:
+    with contextlib.suppress(OSError, ValueError):  # not a real file, then there is nothing to flush either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        pass  # not a real file, then there is nothing to flush either
     return PIPE_CLOSED

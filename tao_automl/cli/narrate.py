@@ -49,10 +49,11 @@ class Line:
     kind: str
     trial: int | None
     text: str
+    evaluation: str = ""  # baseline or final, for what is about one of their jobs
 
     @property
     def subject(self) -> str:
-        return "" if self.trial is None else f"trial {self.trial}"
+        return self.evaluation if self.trial is None else f"trial {self.trial}"
 
     def with_clock(self) -> str:
         """For people who watch: the time of day is enough."""
@@ -86,9 +87,7 @@ def narrate(event: Event, experiment: Experiment) -> Line:
     match event:
         case TrialStarted() | TrialPromoted() | TrialStopRequested() | TrialSettled():
             return _trial(event, experiment)
-        case (
-            JobRequested() | JobSubmitted() | JobStarted() | MetricReported() | JobCancelRequested() | JobEnded()
-        ):
+        case JobRequested() | JobSubmitted() | JobStarted() | MetricReported() | JobCancelRequested() | JobEnded():
             return _job(event, experiment)
         case BaselineSettled():
             return Line(event.at, "baseline", None, evaluation_text(event.evaluation))
@@ -152,26 +151,33 @@ def _job(
     event: JobRequested | JobSubmitted | JobStarted | MetricReported | JobCancelRequested | JobEnded,
     experiment: Experiment,
 ) -> Line:
-    key = event.spec.key if isinstance(event, JobRequested) else event.key
-    job = experiment.jobs[key]
-    owner = job.trial if job.purpose is Purpose.TRAIN else None
+    job = experiment.jobs[event.spec.key if isinstance(event, JobRequested) else event.key]
+    training = job.purpose is Purpose.TRAIN
+    kind, text = _job_words(event, experiment)
+    return Line(event.at, kind, job.trial if training else None, text, "" if training else job.purpose.value)
+
+
+def _job_words(
+    event: JobRequested | JobSubmitted | JobStarted | MetricReported | JobCancelRequested | JobEnded,
+    experiment: Experiment,
+) -> tuple[str, str]:
     match event:
         case JobRequested():
-            retry = f"attempt {event.attempt} of " if event.attempt > 1 else ""
-            purpose = "" if job.purpose is Purpose.TRAIN else f" ({job.purpose.value} evaluation)"
-            return Line(event.at, "requested", owner, f"{retry}job {key}{purpose}")
+            again = f", attempt {event.attempt}" if event.attempt > 1 else ""
+            return "requested", f"job {event.spec.key}{again}"
         case JobSubmitted():
-            handle = "" if event.handle == key else f" as {event.handle}"
-            return Line(event.at, "submitted", owner, f"job {key}{handle}")
+            handle = "" if event.handle == event.key else f" as {event.handle}"
+            return "submitted", f"job {event.key}{handle}"
         case JobStarted():
-            return Line(event.at, "running", owner, f"job {key}")
+            return "running", f"job {event.key}"
         case MetricReported():
-            epoch = f"{budget_text(experiment, event.epoch)}: " if experiment.facts.fidelity else ""
-            return Line(event.at, "metric", owner, f"{epoch}{params_text(event.values)}")
+            fidelity = experiment.facts.fidelity
+            epoch = f"{fidelity.unit} {event.epoch}: " if fidelity else ""
+            return "metric", f"{epoch}{params_text(event.values)}"
         case JobCancelRequested():
-            return Line(event.at, "cancel", owner, f"job {key}: {one_line(event.reason)}")
+            return "cancel", f"job {event.key}: {one_line(event.reason)}"
         case JobEnded():
-            return Line(event.at, "ended", owner, _ended_text(event))
+            return "ended", _ended_text(event)
         case _:
             assert_never(event)
 
@@ -203,7 +209,8 @@ def budget_text(experiment: Experiment, budget: int) -> str:
 
 def params_text(params: Mapping[str, Any]) -> str:
     """`learning_rate=0.01 depth=6`: last parts of names where that is unambiguous."""
-    return " ".join(f"{short}={value_text(value)}" for short, value in zip(short_names(params), params.values()))
+    shown = zip(short_names(params), params.values(), strict=True)
+    return " ".join(f"{name}={value_text(value)}" for name, value in shown)
 
 
 def short_names(names: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,8 @@ Workspace = Annotated[
     Path, typer.Argument(metavar="DIR", help="The run's folder: what --workspace named.", show_default=False)
 ]
 OutputFormat = Annotated[
-    Format, typer.Option("--format", help="`json` writes exactly one JSON document to stdout.", rich_help_panel="Output")
+    Format,
+    typer.Option("--format", help="`json` writes exactly one JSON document to stdout.", rich_help_panel="Output"),
 ]
 Skill = Annotated[
     str, typer.Argument(metavar="SKILL", help="A model skill: its name, an alias, or its folder.", show_default=False)
@@ -39,7 +40,7 @@ Override = Annotated[
 Algorithm = Annotated[
     str | None,
     typer.Option(
-        help="How configurations are chosen; see `tao-automl algorithms list`.  [default: the skill's recommendation]",
+        help="How configurations are chosen; see `tao-automl algorithms list`. (default: the skill's recommendation)",
         rich_help_panel=SEARCH,
         show_default=False,
     ),
@@ -47,7 +48,7 @@ Algorithm = Annotated[
 Metric = Annotated[
     str | None,
     typer.Option(
-        help="What is optimised.  [default: the skill's primary metric]", rich_help_panel=SEARCH, show_default=False
+        help="What is optimised. (default: the skill's primary metric)", rich_help_panel=SEARCH, show_default=False
     ),
 ]
 Direction = Annotated[
@@ -68,7 +69,7 @@ Param = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="A hyperparameter to search. Repeatable.  [default: those that the skill recommends]",
+        help="A hyperparameter to search. Repeatable. (default: those that the skill recommends)",
         rich_help_panel=SEARCH,
     ),
 ]
@@ -105,7 +106,8 @@ RunWorkspace = Annotated[
 Gpus = Annotated[int | None, typer.Option(min=0, help="GPUs of one job.", rich_help_panel=COMPUTE)]
 Nodes = Annotated[int | None, typer.Option(min=1, help="Nodes of one job.", rich_help_panel=COMPUTE)]
 Image = Annotated[
-    str | None, typer.Option(help="Container image.  [default: the skill's]", rich_help_panel=COMPUTE, show_default=False)
+    str | None,
+    typer.Option(help="Container image. (default: the skill's)", rich_help_panel=COMPUTE, show_default=False),
 ]
 PlatformOption = Annotated[
     list[str] | None,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tao_automl.cli.failures import INTERRUPTED
-from tao_automl.cli.output import Format, note, write_text
+from tao_automl.cli.output import Format, note, page_width, write_text
 from tao_automl.errors import PlatformError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def tell(result: "Result", format_: Format) -> None:
         return
     from tao_automl.runner import format_result
 
-    write_text(format_result(result))
+    write_text("\n" + format_result(result, width=page_width()))
 
 
 def shown(workspace: Path) -> str:

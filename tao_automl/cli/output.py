@@ -1,6 +1,7 @@
 """What goes to stdout and stderr: one JSON document or text, never both."""
 
 import json
+import shutil
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 MAX_COLUMNS_WITHOUT_TERMINAL = 120
+PAGE, WIDEST_PAGE = 100, 140
 
 
 class Format(StrEnum):
@@ -36,6 +38,12 @@ def note(text: str) -> None:
     """A diagnostic: on stderr, so that stdout stays what was asked for."""
     sys.stderr.write(text.rstrip("\n") + "\n")
     sys.stderr.flush()
+
+
+def page_width() -> int:
+    """Columns for tables: the terminal's, within reason."""
+    columns = shutil.get_terminal_size((PAGE, 24)).columns if sys.stdout.isatty() else PAGE
+    return min(max(columns, 60), WIDEST_PAGE)
 
 
 def console(stream: TextIO | None = None) -> "Console":

@@ -37,6 +37,4 @@ def detaching() -> Iterator[Received]:
 
 def _install(handler: Any) -> dict[int, Any]:
     numbers = [getattr(signal, name) for name in DETACHING if hasattr(signal, name)]
-    return {
-        number: signal.signal(number, handler) for number in numbers if signal.getsignal(number) != signal.SIG_IGN
-    }
+    return {number: signal.signal(number, handler) for number in numbers if signal.getsignal(number) != signal.SIG_IGN}

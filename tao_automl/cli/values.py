@@ -81,7 +81,8 @@ def _parse_yaml(option: str, text: str) -> Any:
         return _from_node(option, yaml.compose(text, Loader=yaml.SafeLoader))
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or "it cannot be read"
-        raise SettingsError(f"{option}: a value is needed, got {text!r:.80}: {problem}", "quote it, or mend it") from None
+        fault = f"{option}: a value is needed, got {text!r:.80}: {problem}"
+        raise SettingsError(fault, "close the quotation, list or mapping") from None
 
 
 def _from_node(option: str, node: Any) -> Any:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from enum import Enum
+from numbers import Real
 
 from tao_automl.domain.space import SearchSpace
 from tao_automl.errors import SettingsError
@@ -72,7 +73,7 @@ class Problem:
 
 
 def finite(value: object) -> float | None:
-    """`value` as a float if it is a finite number (a bool is not), else None."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """`value` as a float if it is a finite number (also one of numpy's; a bool is none), else None."""
+    if isinstance(value, bool) or not isinstance(value, Real):
         return None
     return float(value) if math.isfinite(value) else None

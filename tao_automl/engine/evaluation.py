@@ -47,9 +47,10 @@ def read_answer(answer: Answer, metric: str) -> Found:
     if isinstance(raw, Mapping):
         numbers = {str(name): number for name, item in raw.items() if (number := finite(item)) is not None}
         value = numbers.get(metric, numbers.get("metric_value"))
-        return Found(value=value, values=numbers) if value is not None else missing(
-            values=numbers, reason=f"the callback's answer has no finite `{metric}` (found: {', '.join(map(str, raw))})"
-        )
+        if value is not None:
+            return Found(value=value, values=numbers)
+        reason = f"the callback's answer has no finite `{metric}` (found: {', '.join(map(str, raw)) or 'nothing'})"
+        return missing(values=numbers, reason=reason)
     if isinstance(raw, tuple) and len(raw) == 2:
         mean, sem = finite(raw[0]), finite(raw[1])
         if mean is not None and sem is not None:
@@ -126,9 +127,9 @@ def _measure_final(world: World, experiment: Experiment) -> Event | Evaluation |
         call = partial(world.callbacks.final_eval_fn, rec, trained.key)
         return _from_callback(world, experiment, "final_eval_fn", call, failed="callback_error")
     answer = _run_evaluation(world, experiment, Purpose.FINAL, trained, failed="unavailable")
-    return answer if not isinstance(answer, NotPossible) else _evaluation(
-        experiment, "unavailable", reason=answer.reason
-    )
+    if isinstance(answer, NotPossible):
+        return _evaluation(experiment, "unavailable", reason=answer.reason)
+    return answer
 
 
 def _run_evaluation(
@@ -164,9 +165,7 @@ def _read_evaluation(experiment: Experiment, job: Job) -> Evaluation:
     )
 
 
-def _from_callback(
-    world: World, experiment: Experiment, name: str, call: Any, *, failed: str
-) -> Evaluation | None:
+def _from_callback(world: World, experiment: Experiment, name: str, call: Any, *, failed: str) -> Evaluation | None:
     answer = world.workers.answer(name, call)
     if answer is None:
         return None

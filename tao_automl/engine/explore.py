@@ -12,11 +12,11 @@ from tao_automl.domain.events import (
 )
 from tao_automl.domain.experiment import Experiment
 from tao_automl.domain.json_types import JsonObject
-from tao_automl.domain.trial import Decision, Origin, Promote, Start, Stop, TrialState
+from tao_automl.domain.trial import Origin, Promote, Start, Stop
+from tao_automl.engine.answers import ask
 from tao_automl.engine.evaluation import blocker
 from tao_automl.engine.requests import request_training
 from tao_automl.engine.world import World
-from tao_automl.errors import TaoAutoMLError
 
 
 def explore(world: World, experiment: Experiment) -> Iterator[Event]:
@@ -33,8 +33,7 @@ def explore(world: World, experiment: Experiment) -> Iterator[Event]:
 
 def _follow(world: World, experiment: Experiment) -> Iterator[Event]:
     next_id = len(experiment.trials)
-    for decision in world.searcher.ask(experiment.trials, free_slots(world, experiment)):
-        _check(world, experiment, decision)
+    for decision in ask(world, experiment, free_slots(world, experiment)):
         match decision:
             case Start(params=params, budget=budget, parent=parent):
                 yield from _start(world, experiment, next_id, params, budget, Origin.SEARCH, parent)
@@ -91,22 +90,3 @@ def _stop(world: World, experiment: Experiment, trial: int, reason: str) -> Iter
     job = experiment.jobs[experiment.train_job[trial]]
     if not job.ended and not job.cancel:
         yield JobCancelRequested(at=now, key=job.key, reason=reason)
-
-
-def _check(world: World, experiment: Experiment, decision: Decision) -> None:
-    """A searcher is a plug-in: what it answers is checked before it can cost anything."""
-    problems: list[str] = []
-    match decision:
-        case Start(params=params, budget=budget):
-            problems += world.problem.space.validate(params)
-            problems += [] if 1 <= budget <= world.problem.full_budget else [f"budget {budget} is out of range"]
-        case Promote(trial=trial_id, budget=budget):
-            trial = experiment.trials[trial_id]
-            if trial.state is not TrialState.COMPLETED or not trial.budget < budget <= world.problem.full_budget:
-                problems.append(f"trial {trial_id} ({trial.state.value} at {trial.budget}) cannot go on to {budget}")
-        case Stop(trial=trial_id):
-            if not experiment.trials[trial_id].live:
-                problems.append(f"trial {trial_id} does not run")
-    if problems:
-        name = type(world.searcher).__name__
-        raise TaoAutoMLError(f"{name} broke the contract of searchers: {'; '.join(problems)}", "report it to its author")

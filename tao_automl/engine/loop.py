@@ -102,7 +102,7 @@ class Engine:
 
     def _rest(self) -> None:
         """Until something may have changed. In an outage nobody fetches answers, so that waiting for one would spin."""
-        interval = self.world.platform.poll_interval
+        interval = self.world.poll_interval or self.world.platform.poll_interval
         if self._outages:
             self.world.clock.sleep(max(interval, min(interval * 2.0 ** min(self._outages, 10), LONGEST_REST)))
         elif self.world.workers.busy:

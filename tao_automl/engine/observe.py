@@ -2,12 +2,13 @@
 
 from collections.abc import Generator, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tao_automl.domain.events import CallbackFailed, Event, JobCancelRequested, JobEnded, JobStarted, MetricReported
 from tao_automl.domain.experiment import Experiment, Job
 from tao_automl.domain.job import FailureClass, JobState, JobStatus, LogChunk
 from tao_automl.domain.problem import finite
+from tao_automl.engine.evaluation import error_text
 from tao_automl.engine.world import Extractor, World
 
 CHUNKS_PER_TICK = 64  # bounds one tick's reading of one job's log; the next tick goes on
@@ -46,11 +47,16 @@ def _observe_job(world: World, experiment: Experiment, job: Job, status: JobStat
 
 def _read_log(world: World, experiment: Experiment, job: Job) -> Generator[Event, None, bool]:
     """Reports metrics. Returns whether all that the job had logged was read, and understood by the extractor."""
+    epoch = _epochs_so_far(experiment, job)
+    complained = ("metric_extractor", job.trial) in experiment.failed_callbacks
     for _ in range(CHUNKS_PER_TICK):
         extracted = _next_chunk(world, experiment, job)
         if extracted is None:
             return False
-        yield from _reports(world, experiment, job, extracted)
+        if extracted.error and not complained:
+            complained = True
+            yield _extractor_failed(world, job, extracted.error)
+        epoch = yield from _reports(world, experiment, job, extracted, epoch)
         world.cursors[job.key] = extracted.chunk.cursor
         if not extracted.chunk.more:
             return True
@@ -79,20 +85,31 @@ def _extract(extractor: Extractor, chunk: LogChunk, metric: str) -> Extracted:
         return Extracted(chunk, error=error)
 
 
-def _reports(world: World, experiment: Experiment, job: Job, extracted: Extracted) -> Iterator[Event]:
-    now, cursor = world.clock.now(), extracted.chunk.cursor
-    epoch = job.last_report.epoch if job.last_report else 0
-    seen = False
+def _epochs_so_far(experiment: Experiment, job: Job) -> int:
+    """How far the job's reports have come, or those of the job that it continues."""
+    before = experiment.jobs.get(job.spec.resume_from or "")
+    report = job.last_report or (before.last_report if before else None)
+    return report.epoch if report else 0
+
+
+def _reports(
+    world: World, experiment: Experiment, job: Job, extracted: Extracted, epoch: int
+) -> Generator[Event, None, int]:
+    """What the text reports after `epoch`. Returns the last epoch; reports that do not tell theirs count on."""
+    now, cursor, seen = world.clock.now(), extracted.chunk.cursor, False
     for line in extracted.chunk.lines:
         if reading := world.jobs.read_metrics(line):
             epoch, seen = reading.epoch or min(epoch + 1, job.budget), True
             yield MetricReported(at=now, key=job.key, epoch=epoch, values=reading.values, cursor=cursor)
-    if extracted.error and ("metric_extractor", job.trial) not in experiment.failed_callbacks:
-        yield CallbackFailed(at=now, callback="metric_extractor", trial=job.trial, message=_text(extracted.error))
     if extracted.value is not None:
         epoch = epoch if seen else min(epoch + 1, job.budget)
         values = {experiment.facts.objective.metric: finite(extracted.value)}
         yield MetricReported(at=now, key=job.key, epoch=epoch, values=values, cursor=cursor)
+    return epoch
+
+
+def _extractor_failed(world: World, job: Job, error: BaseException) -> CallbackFailed:
+    return CallbackFailed(at=world.clock.now(), callback="metric_extractor", trial=job.trial, message=error_text(error))
 
 
 def _enforce_time_limit(world: World, job: Job, status: JobStatus, now: float) -> Iterator[Event]:
@@ -106,6 +123,7 @@ def _ended(world: World, job: Job, status: JobStatus, now: float) -> JobEnded:
     handle = str(job.handle)
     outputs = world.platform.get_job_outputs(handle)
     failed = status.state in (JobState.FAILED, JobState.LOST)
+    failure = world.platform.get_failure_analysis(handle) if failed else None
     world.cursors.pop(job.key, None)
     return JobEnded(
         at=now,
@@ -114,11 +132,7 @@ def _ended(world: World, job: Job, status: JobStatus, now: float) -> JobEnded:
         ended_at=status.ended_at or now,
         detail=status.detail,
         exit_code=status.exit_code,
-        failure=world.platform.get_failure_analysis(handle) if failed else None,
+        failure=failure,
         results_path=outputs.root or None,
         checkpoint=world.jobs.checkpoint(outputs),
     )
-
-
-def _text(error: Any) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -21,9 +21,7 @@ def request_training(
     """The first attempt to train a trial up to `budget`, from the checkpoint of the job `after` if it left one."""
     key = job_key(experiment, Purpose.TRAIN, trial, budget, 1)
     spec = world.jobs.training(key, params, budget, resume_of(after) if after else None)
-    return JobRequested(
-        at=world.clock.now(), trial=trial, purpose=Purpose.TRAIN, budget=budget, attempt=1, spec=spec
-    )
+    return JobRequested(at=world.clock.now(), trial=trial, purpose=Purpose.TRAIN, budget=budget, attempt=1, spec=spec)
 
 
 def request_evaluation(

@@ -90,7 +90,8 @@ class Callbacks:
 
 @dataclass(kw_only=True)
 class World:
-    """Everything outside of the journal. `poll_interval` overrides the platform's own. `cursors` is a cache: how far each job's log was read."""
+    """Everything outside of the journal. `poll_interval` overrides the platform's own. `cursors` is a cache: how far
+    each job's log was read."""
 
     problem: Problem
     searcher: Searcher

@@ -38,7 +38,7 @@ class JobFolder:
 
     def prepare(self, spec: JobSpec, created_at: float) -> None:
         """Writes all that the job needs; `job.json` last: where it is, the rest is. Does nothing the second time."""
-        if (self.path / "job.json").exists():
+        if self.is_prepared():
             return
         self.results.mkdir(parents=True, exist_ok=True)
         for name, text in spec.files.items():
@@ -56,8 +56,8 @@ class JobFolder:
         tuples = {name: tuple(data[name]) for name in ("command", "secrets")}
         return JobSpec(**{name: value for name, value in data.items() if name != "created_at"} | tuples)
 
-    def created_at(self) -> float:
-        return float((self._json("job.json") or {}).get("created_at", 0.0))
+    def is_prepared(self) -> bool:
+        return (self.path / "job.json").exists()
 
     def note_launch(self, at: float) -> None:
         write_atomically(self.path / "launched.json", json.dumps({"at": at}))
@@ -95,13 +95,13 @@ class JobFolder:
             return False
         return True
 
-    def close(self, reason: str, ended_at: float, detail: str = "") -> JobStatus:
+    def close(self, reason: str, *, ended_at: float, started_at: float | None = None, detail: str = "") -> JobStatus:
         """Records an end that no wrapper could record. An existing record stands."""
         if (found := self.ending()) is not None:
             return found
-        record = json.dumps({"reason": reason, "detail": detail, "exit_code": None, "ended_at": ended_at})
-        write_atomically(self.path / EXIT, record)
-        return status_from_record(record)
+        record = {"reason": reason, "detail": detail, "started_at": started_at, "ended_at": ended_at}
+        write_atomically(self.path / EXIT, json.dumps(record))
+        return status_from_record(json.dumps(record))
 
     def outputs(self, limit: int = OUTPUT_LIMIT) -> JobOutputs:
         """The files below `results`, at most `limit`. Links are followed only within it."""

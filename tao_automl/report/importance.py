@@ -6,6 +6,7 @@ as many trials would show is subtracted, so that few trials do not make every pa
 """
 
 import bisect
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from tao_automl.report.reading import Report, Trial, read_report
 ENOUGH = 8
 QUANTILE = 0.1
 _RESAMPLES = 64
+_NARROWEST = 0.75  # cells
 
 _Floats: TypeAlias = NDArray[np.float64]
 _Ints: TypeAlias = NDArray[np.int64]
@@ -95,11 +97,11 @@ def _excess(axis: Axis, trials: list[Trial], losses: _Floats) -> float:
         return 0.0
     order = active[np.argsort(losses[active], kind="stable")]
     size = best_size(len(active))
-    kernel = smoothing(axis, cells[active], size)
-    counts = np.stack([_counts(axis, cells[order[:size]]), *_by_chance(axis, cells[active], size)])
-    everything = _density(_counts(axis, cells[active])[None, :], kernel)
-    divergence = ((_density(counts, kernel) / everything - 1.0) ** 2 * everything).sum(axis=1)
-    chance = divergence[1:].mean() + divergence[1:].std()
+    best = np.bincount(cells[order[:size]], minlength=axis.count)
+    everything = densities(axis, np.bincount(cells[active], minlength=axis.count)[None, :])
+    chosen = densities(axis, np.vstack([best, _by_chance(axis, cells[active], size)]))
+    divergence = ((chosen / everything - 1.0) ** 2 * everything).sum(axis=1)
+    chance = divergence[1:].mean() + 2.0 * divergence[1:].std()
     return max(0.0, float(divergence[0] - chance)) * len(active) / len(trials)
 
 
@@ -108,35 +110,36 @@ def best_size(count: int) -> int:
     return max(math.ceil(QUANTILE * count), math.ceil(math.sqrt(count)))
 
 
-def _counts(axis: Axis, cells: _Ints) -> _Floats:
-    return np.bincount(cells, minlength=axis.count).astype(np.float64)
-
-
-def _by_chance(axis: Axis, cells: _Ints, size: int) -> _Floats:
+def _by_chance(axis: Axis, cells: _Ints, size: int) -> _Ints:
     """The counts of random choices of `size` trials; the same choices on every host and in every run."""
-    rng = np.random.default_rng(len(cells))
-    chosen = rng.random((_RESAMPLES, len(cells))).argpartition(size - 1, axis=1)[:, :size]
+    chosen = _random_choices(len(cells), size)
     offsets = np.arange(_RESAMPLES)[:, None] * axis.count
     flat = np.bincount((cells[chosen] + offsets).ravel(), minlength=_RESAMPLES * axis.count)
-    return flat.reshape(_RESAMPLES, axis.count).astype(np.float64)
+    return flat.reshape(_RESAMPLES, axis.count)
 
 
-def smoothing(axis: Axis, cells: _Ints, size: int) -> _Floats:
-    """Row i spreads a trial in cell i: Scott's rule for `size` trials on ordered axes, nothing on the others."""
-    if not axis.ordered:
-        return np.eye(axis.count)
-    spread = float(np.std(cells))
-    low, high = np.percentile(cells, [25, 75])
-    robust = min(spread, (high - low) / 1.34) or spread
-    width = max(1.059 * robust * size**-0.2, 0.5)
-    place = np.arange(axis.count)
-    weights = np.exp(-0.5 * ((place[:, None] - place[None, :]) / width) ** 2)
-    smoothed: _Floats = weights / weights.sum(axis=1, keepdims=True)
-    return smoothed
+@functools.lru_cache(maxsize=4)
+def _random_choices(count: int, size: int) -> _Ints:
+    dice = np.random.default_rng(count).random((_RESAMPLES, count))
+    chosen: _Ints = dice.argpartition(size - 1, axis=1)[:, :size]
+    return chosen
 
 
-def _density(counts: _Floats, kernel: _Floats) -> _Floats:
-    """One density a row, with one uniform observation added."""
-    smoothed = counts @ kernel + 1.0 / kernel.shape[0]
+def densities(axis: Axis, counts: _Ints) -> _Floats:
+    """One density for each row of counts: smoothed along ordered axes, and one uniform observation added."""
+    smoothed = np.einsum("si,sij->sj", counts, kernels(counts)) if axis.ordered else counts.astype(np.float64)
+    smoothed = smoothed + 1.0 / axis.count
     normal: _Floats = smoothed / smoothed.sum(axis=1, keepdims=True)
     return normal
+
+
+def kernels(counts: _Ints) -> _Floats:
+    """For each row of counts, how an observation in cell i spreads over the cells j: Scott's rule."""
+    total = counts.sum(axis=1)
+    place = np.arange(counts.shape[1])
+    mean = counts @ place / total
+    spread = np.sqrt(np.maximum(counts @ place**2 / total - mean**2, 0.0))
+    width = np.maximum(1.059 * spread * total**-0.2, _NARROWEST)
+    weights = np.exp(-0.5 * ((place[:, None] - place[None, :]) / width[:, None, None]) ** 2)
+    spreads: _Floats = weights / weights.sum(axis=2, keepdims=True)
+    return spreads

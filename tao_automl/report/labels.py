@@ -17,8 +17,15 @@ def _ends(name: str) -> list[str]:
 
 
 def middle(name: str, longest: int) -> str:
-    """`name` on `longest` characters, its middle left out: both ends of a dotted name tell more than its start."""
+    """`name` on `longest` characters, its middle left out: its ends tell most."""
     if len(name) <= longest:
         return name
-    tail = max(1, (longest - 1) * 2 // 3)
+    tail = max(1, (longest - 1) // 2)
     return f"{name[: longest - 1 - tail]}…{name[-tail:]}"
+
+
+def fitted(name: str, label: str, longest: int) -> str:
+    """The whole name if it fits, else its unique end, else the ends of that."""
+    if len(name) <= longest:
+        return name
+    return f"…{label}" if len(label) < longest else middle(label, longest)

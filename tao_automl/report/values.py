@@ -52,7 +52,8 @@ def text(value: object, longest: int = LONGEST) -> str:
     if value is None:
         return ""
     raw = value if isinstance(value, str) else as_text(value)
-    return shorten("".join(map(_visible, raw[: 8 * longest])), longest)
+    cut = raw[: 8 * longest]
+    return shorten(cut if cut.isprintable() else "".join(map(_visible, cut)), longest)
 
 
 def _visible(char: str) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 from tao_automl.report.reading import FAILED, SUCCEEDED, Evaluation, Parameter, Report, Trial
 from tao_automl.report.values import as_text, items, mapping, text
 
-MISSING = "–"
+MISSING = "—"
+TIMES, OVER = "\u00d7", "÷"
 HISTORY_WORDS = {SUCCEEDED: "succeeded", FAILED: "failed", "stopped": "stopped", "running": "running"}
 _UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
@@ -48,16 +49,14 @@ def hours(value: float | None) -> str:
     return f"{value:.2g}" if 0 < value < 0.1 else f"{value:,.1f}"
 
 
-def gain(before: float | None, delta: float | None, maximize: bool) -> str:
-    """``better by 0.0215 (2.41%)``: `delta` is after minus before, the sign of "better" is the direction's."""
-    if delta is None:
-        return ""
+def gain(before: float | None, delta: float, maximize: bool) -> tuple[str, str]:
+    """``("better", "by 0.0215 (2.41%)")``: `delta` is after minus before; the direction says what is better."""
     if delta == 0:
-        return "no difference"
+        return "the same", ""
     word = "better" if (delta > 0) == maximize else "worse"
     ratio = abs(delta / before) if before else math.inf
     share = f" ({_percent(ratio)})" if math.isfinite(ratio) else ""
-    return f"{word} by {abs(delta):.4g}{share}"
+    return word, f"by {abs(delta):.4g}{share}"
 
 
 def _percent(share: float) -> str:
@@ -70,15 +69,26 @@ def _percent(share: float) -> str:
 def gain_sentence(report: Report) -> str:
     """What the search was worth, by the comparison that the run itself recorded; empty without one."""
     if report.final.delta is not None:
-        return f"final evaluation {_gain(report, report.final.delta)} than the baseline"
+        return f"The final evaluation is {_than_baseline(report, report.final.delta)}"
     if report.baseline.delta is not None:
-        return f"best trial {_gain(report, report.baseline.delta)} than the baseline"
+        return f"The best trial is {_than_baseline(report, report.baseline.delta)}"
     return ""
 
 
-def _gain(report: Report, delta: float) -> str:
-    words = gain(report.baseline.value, delta, report.maximize)
-    return words.replace("no difference", "not different")
+def _than_baseline(report: Report, delta: float) -> str:
+    word, amount = gain(report.baseline.value, delta, report.maximize)
+    return f"{word} than the baseline {amount}" if amount else "as good as the baseline"
+
+
+def best_note(report: Report) -> str:
+    """Which trial the winner is and what its metric was measured on."""
+    if not report.best:
+        return "none"
+    return f"trial {report.best.rec}{_after(report.best.budget, report)}, measured during the search"
+
+
+def percent_share(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.005 else "<1%"
 
 
 def better_is(maximize: bool) -> str:
@@ -165,13 +175,13 @@ def _clause(name: str, values: Any) -> str:
 
 
 def factor(parameter: Parameter, value: Any) -> str:
-    """How a value differs from the default: ``×3.1`` on a logarithmic scale, else ``+2``; empty if it does not."""
+    """How a value differs from the default: a factor on a logarithmic scale, else a difference; empty if it does not."""
     default = parameter.default
     if not _is_number(value) or not _is_number(default) or value == default:
         return ""
     if parameter.scale in ("log", "power2") and default > 0 and value > 0:
         ratio = value / default
-        return f"×{ratio:.3g}" if ratio >= 1 else f"÷{1 / ratio:.3g}"
+        return f"{TIMES}{ratio:.3g}" if ratio >= 1 else f"{OVER}{1 / ratio:.3g}"
     return f"{value - default:+.4g}"
 
 

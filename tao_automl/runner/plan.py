@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -154,7 +154,7 @@ def _estimate(setup: Setup, slots: int) -> dict[str, Any]:
     }
 
 
-def _advice(wall: float, limit: float | None) -> Sequence[str]:
+def _advice(wall: float, limit: float | None) -> list[str]:
     if limit is None or wall <= limit:
         return []
     return [

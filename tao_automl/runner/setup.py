@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from packaging.requirements import Requirement
+
 from tao_automl import plugins
 from tao_automl.bank import (
     Skill,
@@ -97,13 +99,20 @@ def make_searcher(searcher_class: type, problem: Problem, settings: RunSettings)
 
 def require_packages(skill: Skill) -> None:
     """Native training code runs in this interpreter on the local platform: what it imports must be installed."""
+    extra = skill.runtime_requirements.extra
     for package in skill.runtime_requirements.packages:
-        try:
-            importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            extra = skill.runtime_requirements.extra
-            remedy = f"pip install 'tao-automl[{extra}]'" if extra else f"pip install {package}"
-            raise MissingExtra(f"{skill.name} needs the package `{package}`, which is not installed", remedy) from None
+        found = _fault(Requirement(package))
+        if found:
+            remedy = f"pip install 'tao-automl[{extra}]'" if extra else f"pip install '{package}'"
+            raise MissingExtra(f"{skill.name} needs the package `{package}`: {found}", remedy)
+
+
+def _fault(requirement: Requirement) -> str | None:
+    try:
+        version = importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        return "it is not installed"
+    return None if requirement.specifier.contains(version, prereleases=True) else f"version {version} is installed"
 
 
 def objective_for(skill: Skill, action: str, settings: RunSettings) -> Objective:

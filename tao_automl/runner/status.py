@@ -96,7 +96,7 @@ def _take_over(folder: Path) -> Result | None:
 
 
 def _recorded_run(folder: Path, on_event: Listener | None = None, callbacks: Mapping[str, Any] | None = None) -> Run:
-    recorded = Arguments(**read_experiment(folder).facts.arguments)
+    recorded = Arguments.recorded(read_experiment(folder).facts)
     return Run(
         workspace=folder,
         platform=open_platform(recorded.platform, folder, recorded.platform_options),

@@ -186,7 +186,7 @@ def open_study(workspace: str | Path) -> Study:
                 f"{workspace}: the trials of this run are run on `{facts.platform}`",
                 "resume it with `tao-automl resume`",
             )
-        return Study(journal, prepare(Arguments(**facts.arguments), _NoPlatform()))
+        return Study(journal, prepare(Arguments.recorded(facts), _NoPlatform()))
     except BaseException:
         journal.close()
         raise

@@ -39,7 +39,10 @@ def score_at(trial: Trial, level: int) -> Score | None:
     exact = scores.get(level)
     if exact is not None:
         return exact
-    return next((score for budget, score in scores.items() if budget > level), None)
+    for budget, score in scores.items():
+        if budget > level:
+            return score
+    return None
 
 
 def populate(history: Sequence[Trial], levels: Sequence[int]) -> list[list[Entry]]:
@@ -49,13 +52,9 @@ def populate(history: Sequence[Trial], levels: Sequence[int]) -> list[list[Entry
     """
     rungs: list[list[Entry]] = [[] for _ in levels]
     for trial in history:
-        if not trial.scores:
-            continue
-        last = max(trial.scores)
         for level, rung in zip(levels, rungs, strict=True):
-            if level > last:
+            score = trial.scores.get(level) or score_at(trial, level)  # the first half is there for speed
+            if score is None:
                 break
-            score = score_at(trial, level)
-            if score is not None:
-                rung.append((score.cost, trial.id, score.seq))
+            rung.append((score.cost, trial.id, score.seq))
     return rungs

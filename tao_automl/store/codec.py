@@ -14,15 +14,17 @@ from enum import Enum
 from typing import Any
 
 from tao_automl.domain import events as events_module
+from tao_automl.domain import json_types
 from tao_automl.domain.events import Event
-from tao_automl.errors import JournalCorrupt
+from tao_automl.errors import JournalCorrupt, UserError
 
 EVENT_TYPES: Mapping[str, type] = {cls.__name__: cls for cls in typing.get_args(events_module.Event)}
 
 
 def encode_event(event: Event) -> tuple[str, str]:
-    """The event's type name and its fields as one line of strict JSON (no NaN, no infinity)."""
-    return type(event).__name__, json.dumps(to_json(event), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    """The event's type name and its fields as one line of strict JSON (no NaN, no infinity), in ASCII: log text may
+    hold lone surrogates, which no encoding takes."""
+    return type(event).__name__, json.dumps(to_json(event), allow_nan=False, separators=(",", ":"))
 
 
 def decode_event(kind: str, body: str) -> Event:
@@ -34,7 +36,7 @@ def decode_event(kind: str, body: str) -> Event:
         )
     try:
         return typing.cast(Event, from_json(EVENT_TYPES[kind], json.loads(body)))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, UserError) as error:
         raise JournalCorrupt(f"an event `{kind}` cannot be read: {error}") from error
 
 
@@ -85,7 +87,7 @@ def _dataclass_from_json(cls: type, value: Mapping[str, Any]) -> Any:
 
 @functools.cache
 def _hints(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
+    return typing.get_type_hints(cls, localns=vars(json_types))  # the JSON alias refers to itself by name
 
 
 @functools.cache

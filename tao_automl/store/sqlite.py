@@ -1,7 +1,8 @@
 """A journal in one SQLite file, append-only by the database's own triggers.
 
 One writer at a time: the writer holds an advisory lock on ``<file>.lock`` for as long as its process lives, and every
-append states how many events it knows of. Readers need neither. The rollback journal is used instead of the
+append states how many events it knows of. Readers need neither; they write nothing, except that the first one after a
+crash takes a half-written append back, as SQLite does on opening. The rollback journal is used instead of the
 write-ahead log because workspaces often lie on network file systems, where the latter is not safe.
 """
 
@@ -38,7 +39,18 @@ BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
 COMMIT;
-"""
+"""  # noqa: S608  # made of the two numbers above
+
+_SAFE = "nothing that was recorded is lost"
+FAILURES: dict[int, tuple[type[JournalError], str, str]] = {
+    sqlite3.SQLITE_FULL: (JournalError, f"the disk is full; {_SAFE}", "free some space, then resume"),
+    sqlite3.SQLITE_IOERR: (JournalError, f"the disk failed; {_SAFE}", "check the disk and its free space, then resume"),
+    sqlite3.SQLITE_READONLY: (JournalError, "cannot be written", "check the permissions of the file and its folder"),
+    sqlite3.SQLITE_CANTOPEN: (JournalError, "cannot be opened", "check the permissions of the file and its folder"),
+    sqlite3.SQLITE_PERM: (JournalError, "cannot be opened", "check the permissions of the file and its folder"),
+    sqlite3.SQLITE_BUSY: (JournalConflict, "in use by another process", "end that process, then resume"),
+    sqlite3.SQLITE_LOCKED: (JournalConflict, "in use by another process", "end that process, then resume"),
+}
 
 Mode = Literal["create", "write", "read"]
 
@@ -65,10 +77,12 @@ def open_sqlite(workspace: Path, mode: Mode) -> "SqliteJournal":
     if (journal.length() == 0) is (mode == "create"):
         return journal
     journal.close()
-    raise _no_run(workspace) if mode != "create" else UserError(
-        f"{workspace}: the folder already holds a run",
-        "resume it (`resume=True`, or `tao-automl resume DIR`), or name another folder",
-    )
+    raise _has_run(workspace) if mode == "create" else _no_run(workspace)
+
+
+def _has_run(workspace: Path) -> UserError:
+    hint = "resume it (`resume=True`, or `tao-automl resume DIR`), or name another folder"
+    return UserError(f"{workspace}: the folder already holds a run", hint)
 
 
 def _no_run(workspace: Path) -> UserError:
@@ -81,15 +95,29 @@ class SqliteJournal:
     def __init__(self, path: Path, mode: Mode) -> None:
         self._path = path
         self._lock = None if mode == "read" else _lock(path.with_name(path.name + ".lock"))
+        self._db: sqlite3.Connection | None = None
         try:
-            self._db = _connect(path, mode)
             with self._translated():
-                if mode == "create" and self._is_blank():
-                    self._db.executescript(SCHEMA)
-                self._check()
+                self._db = _connect(path, mode)
+                self._prepare(mode)
         except BaseException:
-            self._unlock()
+            self.close()
             raise
+
+    def _prepare(self, mode: Mode) -> None:
+        if self._is_blank():
+            if mode != "create":
+                raise _no_run(self._path.parent)
+            self._open.executescript(SCHEMA)
+        self._check()
+        if mode == "read":
+            self._open.execute("PRAGMA query_only = ON")
+
+    @property
+    def _open(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise JournalError(f"{self._path}: the journal is closed", "open it again")
+        return self._db
 
     def append(self, events: Sequence[Event], *, expect: int) -> int:
         rows = [(expect + i + 1, *encode_event(event)) for i, event in enumerate(events)]
@@ -100,49 +128,55 @@ class SqliteJournal:
                     f"{self._path}: the journal has {found} events, the writer knew {expect}",
                     "another runner works in this workspace",
                 )
-            self._db.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
+            self._open.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
         return expect + len(rows)
 
     def read(self, after: int = 0) -> Iterator[Event]:
         with self._translated():
-            rows = self._db.execute("SELECT kind, body FROM events WHERE seq > ? ORDER BY seq", (after,)).fetchall()
+            rows = self._open.execute("SELECT kind, body FROM events WHERE seq > ? ORDER BY seq", (after,)).fetchall()
         return (decode_event(kind, body) for kind, body in rows)
 
     def close(self) -> None:
-        self._db.close()
-        self._unlock()
+        if self._db:
+            self._db.close()
+            self._db = None
+        if self._lock:
+            self._lock.close()
+            self._lock = None
 
     def length(self) -> int:
         """How many events there are."""
-        return int(self._db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
+        with self._translated():
+            return int(self._open.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
 
     def _is_blank(self) -> bool:
         """A new file, or one whose maker died before its first word."""
-        return not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        return not self._open.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
 
     def _check(self) -> None:
-        application = self._db.execute("PRAGMA application_id").fetchone()[0]
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        application = self._open.execute("PRAGMA application_id").fetchone()[0]
+        version = self._open.execute("PRAGMA user_version").fetchone()[0]
         if application != APPLICATION_ID:
             raise JournalCorrupt(f"{self._path}: not a tao-automl journal", "the file belongs to another program")
         if version > FORMAT:
             raise JournalCorrupt(
                 f"{self._path}: journal format {version}, this version reads up to {FORMAT}", "upgrade tao-automl"
             )
-        damage = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        count = self._db.execute("SELECT count(*) FROM events").fetchone()[0]
+        damage = self._open.execute("PRAGMA quick_check(1)").fetchone()[0]
+        count = self._open.execute("SELECT count(*) FROM events").fetchone()[0]
         if damage != "ok" or count != self.length():
             raise JournalCorrupt(f"{self._path}: the file is damaged ({damage})", "restore it from a backup")
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
+        db = self._open
+        db.execute("BEGIN IMMEDIATE")
         try:
             yield
-            self._db.execute("COMMIT")
+            db.execute("COMMIT")
         except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+            if db.in_transaction:
+                db.execute("ROLLBACK")
             raise
 
     @contextlib.contextmanager
@@ -152,28 +186,21 @@ class SqliteJournal:
         except sqlite3.Error as error:
             _raise_translated(self._path, error)
 
-    def _unlock(self) -> None:
-        if self._lock:
-            self._lock.close()
-            self._lock = None
-
 
 def _make_folder(workspace: Path) -> None:
     try:
         workspace.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise JournalError(f"{workspace}: cannot make the folder: {error.strerror}", "name a writable folder") from error
+        message = f"{workspace}: cannot make the folder: {error.strerror}"
+        raise JournalError(message, "name a writable folder") from error
 
 
 def _connect(path: Path, mode: Mode) -> sqlite3.Connection:
-    flags = {"create": "rwc", "write": "rw", "read": "ro"}[mode]
-    try:
-        db = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode={flags}", uri=True, timeout=BUSY_SECONDS, isolation_level=None
-        )
-        db.execute("PRAGMA synchronous = FULL")
-    except sqlite3.Error as error:
-        _raise_translated(path, error)
+    """A reader asks for ``rw`` too, which a file that it may not write grants as read-only: with ``ro`` it could not
+    read a journal that a crash left half-written. EXTRA makes the end of an append survive a power cut."""
+    uri = f"{path.resolve().as_uri()}?mode={'rwc' if mode == 'create' else 'rw'}"
+    db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    db.execute("PRAGMA synchronous = EXTRA")
     return db
 
 
@@ -181,7 +208,7 @@ def _lock(path: Path) -> IO[str] | None:
     """The lock, held until the file object is closed or its process ends; None where the file system has no locks
     (then the check of every append is the only fence)."""
     try:
-        file = open(path, "a+", encoding="utf-8")
+        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115  # is kept open: that is the lock
     except OSError as error:
         raise JournalError(f"{path}: cannot be written: {error.strerror}", "name a writable workspace") from error
     try:
@@ -205,14 +232,7 @@ def _lock(path: Path) -> IO[str] | None:
 
 
 def _raise_translated(path: Path, error: sqlite3.Error) -> NoReturn:
-    """The errors of sqlite3, told apart as a user must: full, read-only, busy, or not a sound journal."""
-    text = str(error)
-    if "full" in text:
-        raise JournalError(
-            f"{path}: the disk is full; nothing that was recorded is lost", "free some space, then resume"
-        ) from error
-    if "readonly" in text or "unable to open" in text or "disk I/O" in text:
-        raise JournalError(f"{path}: cannot be written or opened ({text})", "check the folder's permissions") from error
-    if "locked" in text:
-        raise JournalConflict(f"{path}: the journal is in use by another process ({text})") from error
-    raise JournalCorrupt(f"{path}: not a sound journal ({text})", "restore it from a backup") from error
+    """The errors of sqlite3, told apart as a user must."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & 0xFF  # the rest is detail
+    raised, law, hint = FAILURES.get(code, (JournalCorrupt, "not a sound journal", "restore it from a backup"))
+    raise raised(f"{path}: {law} ({error})", hint) from error

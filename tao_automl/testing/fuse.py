@@ -12,7 +12,7 @@ and calls of the user's functions. `journal` and `platform` live on, as they wou
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 from tao_automl.domain.events import Event
 from tao_automl.domain.job import Check, FailureAnalysis, JobOutputs, JobSpec, JobStatus, LogChunk

@@ -107,7 +107,7 @@ class ToyJobs:
             return NotPossible("the toy has no evaluate action")
         if checkpoint is None:
             return NotPossible(f"{trained.key} left no checkpoint")
-        content = {"action": "evaluate", "params": params, "start": 0, "epochs": _epoch_of(checkpoint)}
+        content: JsonObject = {"action": "evaluate", "params": params, "start": 0, "epochs": _epoch_of(checkpoint)}
         return self._spec(key, content, Resume(job=trained.key, checkpoint=checkpoint))
 
     def _spec(self, key: str, content: JsonObject, resume: Resume | None) -> JobSpec:

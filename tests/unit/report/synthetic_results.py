@@ -1,6 +1,7 @@
 """Invented results: an ASHA-like run whose learning curves depend on the parameters."""
 
 import heapq
+import itertools
 import math
 import random
 from typing import Any
@@ -23,7 +24,9 @@ def row(name: str, kind: str, **cells: Any) -> dict[str, Any]:
     return {"name": name, "type": kind, **empty, "default": None, "popular": [], "description": "", **cells}
 
 
-def number_row(name: str, kind: str, low: float, high: float, default: float, scale: str, **cells: Any) -> dict[str, Any]:
+def number_row(
+    name: str, kind: str, low: float, high: float, default: float, scale: str, **cells: Any
+) -> dict[str, Any]:
     return row(name, kind, low=low, high=high, default=default, scale=scale, **cells)
 
 
@@ -122,7 +125,7 @@ class Run:
             heapq.heappush(self.free, (end + 3.0, slot))
 
     def _next(self, now: float) -> tuple[int, int] | None:
-        for budget, larger in reversed(list(zip(BUDGETS, BUDGETS[1:], strict=False))):
+        for budget, larger in reversed(list(itertools.pairwise(BUDGETS))):
             ranked = sorted(self.done[budget], key=lambda k: -self.entries[k]["metric"])
             for k in ranked[: len(ranked) // 3]:
                 if k not in self.promoted[budget]:
@@ -273,7 +276,8 @@ def loss_result(trials: int = 24, seed: int = 3) -> dict[str, Any]:
         if k >= trials - 3:
             entry |= {"status": "running", "metric": None, "ended_at": None, "objective_values": {}}
     best = min((e for e in result["history"] if e["metric"] is not None), key=lambda e: e["metric"])
-    nothing = {"status": "not_run", "metric_name": "rmse", "metric_value": None, "failure_reason": "the run has not come to it"}
+    nothing = {"status": "not_run", "metric_name": "rmse", "metric_value": None}
+    nothing["failure_reason"] = "the run has not come to it"
     skipped = {**nothing, "status": "skipped", "failure_reason": "switched off by baseline=False"}
     progress = result["progress"] | {"running": 3, "completed": trials - 3, "failed": 0, "eta_s": 1260.0, "total": 50}
     progress |= {"best_metric": best["metric"], "best_rec_id": best["rec_id"], "algorithm": "bayesian"}
@@ -292,13 +296,13 @@ def hostile_result() -> dict[str, Any]:
     name = f"a.{HOSTILE}"
     space = [
         row(name, "choice", options=[HOSTILE, "—日本語—", {"deep": [HOSTILE]}], default=HOSTILE, description=HOSTILE),
-        number_row("б.скорость_обучения." + "x" * 300, "float", 0, 1, 0.5, "linear", when={HOSTILE: [HOSTILE]}),
+        number_row("日本.学習率." + "x" * 300, "float", 0, 1, 0.5, "linear", when={HOSTILE: [HOSTILE]}),
         row(HOSTILE * 3, "int", low="1", high=None, default=[]),
     ]
     history: list[Any] = [
         {
-            "rec_id": k, "status": "failure" if k % 3 == 0 else "success", "metric": [k / 10, float("nan"), None][k % 3],
-            "specs": {name: HOSTILE, space[1]["name"]: k / 20, HOSTILE: None}, "failure_class": HOSTILE,
+            "rec_id": k, "status": "failure" if k % 3 == 0 else "success",
+            "metric": [k / 10, float("nan"), None][k % 3], "specs": {name: HOSTILE, space[1]["name"]: k / 20, HOSTILE: None}, "failure_class": HOSTILE,
             "failure_reason": HOSTILE, "advice": HOSTILE, "log_path": HOSTILE, "job_id": HOSTILE,
             "curve": [[1, 0.5], [2], "x", [3, float("inf")], [4, k / 10]], "started_at": [START, None, "x"][k % 3],
             "ended_at": START - 5, "budget": ["9", 4, None][k % 3], "adjustments": [HOSTILE, {"type": HOSTILE}],
@@ -312,4 +316,32 @@ def hostile_result() -> dict[str, Any]:
         "baseline": {"status": HOSTILE, "metric_value": "0.5", "failure_reason": HOSTILE},
         "final_evaluation": {"status": "measured", "metric_value": 0.5, "source": HOSTILE}, "progress": [],
         "failures_by_cause": {HOSTILE: 3}, "settings": {HOSTILE: {HOSTILE: [HOSTILE]}}, "pareto_front": "none",
+    }  # fmt: skip
+
+
+def plan(params: int = 8, batch: int = 5) -> dict[str, Any]:
+    """A launch review."""
+    space = wide_space(params)
+    rng = random.Random(5)
+    first = [{"rec_id": 0, "budget": 27, "specs": default_specs(space), "origin": "default"}]
+    first += [
+        {"rec_id": k, "budget": 1, "specs": sample_specs(space, rng), "origin": "search"} for k in range(1, batch)
+    ]
+    return {
+        "skill": "train-image-classifier", "action": "train", "platform": "slurm", "image": None, "gpus": 2, "nodes": 1,
+        "workspace": "/runs/one",
+        "dataset": {"train": "/data/flowers/train", "eval": "/data/flowers/val", "facts": {"train_images": 3670},
+                    "spec_keys": {"train": {"dataset.train_dir": "/data/flowers/train"},
+                                  "evaluate": {"dataset.test_dir": "/data/flowers/val"}}},
+        "algorithm": "asha", "settings": {"metric": "val_acc", "max_epochs": 27, "reduction_factor": 3, "seed": 0},
+        "budget": {"recommendations": 40, "max_epochs": 27, "unit": "epoch", "max_wall_time_s": 43200.0,
+                   "max_trial_time_s": None, "target_metric": None},
+        "max_concurrent": 4, "metric": "val_acc", "direction": "maximize", "parameters": space,
+        "fixed": {"train.seed": 7, "model": {"backbone": "resnet_50"}}, "first_batch": first,
+        "estimate": {"seconds_per_recommendation": 1107.0, "wall_seconds_at_most": 11900.25, "gpu_hours_at_most": 24.6,
+                     "assumptions": ["every recommendation is trained in full",
+                                     "41 s an epoch, as the skill measured it on its sample data"]},
+        "baseline": {"how": "the default configuration, trained in full, then the evaluate action", "blocker": None},
+        "final_evaluation": {"how": None, "blocker": "the skill has no evaluate action"},
+        "notes": ["train.optim.lr: two decades or more, so the scale is taken to be logarithmic"],
     }  # fmt: skip

@@ -1,0 +1,226 @@
+"""The model skills of the bank."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tao_automl.cli import options
+from tao_automl.cli.output import Format, console, write_json
+from tao_automl.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tao_automl.bank import Skill, SkillSummary
+
+FAULTY = 2
+
+
+def register(group: typer.Typer) -> None:
+    group.command("list")(list_all)
+    group.command("show")(show)
+    group.command("check")(check)
+
+
+def list_all(
+    automl: Annotated[bool, typer.Option("--automl", help="Only those that can be searched.")] = False,
+    output: options.OutputFormat = Format.TEXT,
+) -> None:
+    """Name the model skills of the bank.
+
+    TAO_SKILL_BANK_PATH names the bank; without it, the one beside the package is used.
+    """
+    from tao_automl.bank import list_skills
+
+    found = [skill for skill in list_skills() if skill.automl_enabled or not automl]
+    if output is Format.JSON:
+        write_json({"skills": [_summary(skill) for skill in found]})
+        return
+    from rich.text import Text
+
+    table = _table("skill", "network", "runs as", "search", "actions")
+    for skill in found:
+        cells = (skill.network_arch, skill.runtime, "yes" if skill.automl_enabled else "no", ", ".join(skill.actions))
+        table.add_row(Text(skill.name, style="bold"), *(Text(cell) for cell in cells))
+        if skill.fault:
+            table.add_row(Text(""), Text("cannot be read", style="red"))
+    console().print(table)
+
+
+def show(
+    skill: options.Skill,
+    action: Annotated[str, typer.Option(help="The action whose search space is shown.")] = "train",
+    output: options.OutputFormat = Format.TEXT,
+) -> None:
+    """Show a model skill: metrics, budget, data, and the hyperparameters that it suggests to search.
+
+    [bold]Example[/bold]
+
+      tao-automl skills show train-tabular
+    """
+    from tao_automl.bank import find_skill, load_skill
+
+    loaded = load_skill(find_skill(skill))
+    space = _space(loaded, action)
+    if output is Format.JSON:
+        write_json(_document(loaded, action, space))
+    else:
+        _print(loaded, action, space)
+
+
+def check(
+    skill: Annotated[
+        list[str] | None, typer.Argument(metavar="[SKILL]...", help="Names or folders. (default: all)")
+    ] = None,
+    output: options.OutputFormat = Format.TEXT,
+) -> int:
+    """Check that skills can be loaded and searched. Exit code 2 if one of them has a fault.
+
+    [bold]Example[/bold]
+
+      tao-automl skills check train-tabular
+    """
+    from tao_automl.bank import list_skills
+
+    names = list(skill) if skill else [str(found.path) for found in list_skills()]
+    results = [_check(name) for name in names]
+    if output is Format.JSON:
+        write_json({"ok": all(result["ok"] for result in results), "skills": results})
+    else:
+        for result in results:
+            _print_check(result)
+    return 0 if all(result["ok"] for result in results) else FAULTY
+
+
+def _check(name: str) -> dict[str, Any]:
+    from tao_automl.bank import find_skill, load_skill
+
+    try:
+        path = find_skill(name)
+        loaded = load_skill(path)
+        notes = _notes(loaded)
+    except UserError as error:
+        return {"skill": name, "ok": False, "faults": error.message.splitlines(), "hint": error.hint, "notes": []}
+    return {"skill": loaded.name, "ok": True, "faults": [], "hint": "", "notes": notes}
+
+
+def _notes(skill: "Skill") -> list[str]:
+    """What reading the search spaces inferred. Raises UserError for a space that cannot be read."""
+    from tao_automl.bank import read_space, support_gate
+
+    if not skill.automl_enabled:
+        return ["automl_enabled is false: it cannot be searched"]
+    searched = [action for action in skill.actions if skill.schema_path(action).is_file()] or ["train"]
+    found: list[str] = []
+    for action in searched:
+        support_gate(skill, action)
+        found += read_space(skill, action).notes
+    return found
+
+
+def _space(skill: "Skill", action: str) -> list[dict[str, Any]]:
+    from tao_automl.bank import read_space, support_gate
+
+    if not skill.automl_enabled:
+        return []
+    support_gate(skill, action)
+    return [dict(row) for row in read_space(skill, action).space.to_json()]
+
+
+def _summary(skill: "SkillSummary") -> dict[str, Any]:
+    return {
+        "name": skill.name,
+        "path": str(skill.path),
+        "network_arch": skill.network_arch,
+        "aliases": list(skill.aliases),
+        "automl_enabled": skill.automl_enabled,
+        "runtime": skill.runtime,
+        "actions": list(skill.actions),
+        "fault": skill.fault or None,
+    }
+
+
+def _document(skill: "Skill", action: str, space: list[dict[str, Any]]) -> dict[str, Any]:
+    fidelity = skill.fidelity
+    return {
+        "name": skill.name,
+        "path": str(skill.path),
+        "network_arch": skill.network_arch,
+        "aliases": list(skill.aliases),
+        "description": skill.description,
+        "automl_enabled": skill.automl_enabled,
+        "runtime": skill.runtime,
+        "image": skill.container_image,
+        "data_format": skill.data_format,
+        "metrics": [
+            {"name": m.name, "direction": m.direction, "primary": m.primary, "description": m.description}
+            for m in skill.metrics
+        ],
+        "fidelity": {"key": fidelity.key, "min": fidelity.min, "max": fidelity.max} if fidelity else None,
+        "actions": list(skill.actions),
+        "data_sources": {name: [source.key for source in sources] for name, sources in skill.data_sources.items()},
+        "required_credentials": list(skill.required_credentials),
+        "action": action,
+        "parameters": space,
+    }
+
+
+def _print(skill: "Skill", action: str, space: list[dict[str, Any]]) -> None:
+    from rich.text import Text
+
+    terminal = console()
+    terminal.print(Text.assemble((skill.name, "bold"), f"  {skill.path}"), soft_wrap=True)
+    for label, text in _facts(skill):
+        terminal.print(Text.assemble((f"{label:<10}", "dim"), text), soft_wrap=True)
+    if not space:
+        return
+    table = _table(f"searched by {action}", "range", "scale", "default", "when")
+    for row in space:
+        cells = (row["name"], _range(row), row.get("scale") or "", str(row.get("default")), _when(row))
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    terminal.print("")
+    terminal.print(table)
+
+
+def _facts(skill: "Skill") -> list[tuple[str, str]]:
+    metrics = (f"{m.name} ({m.direction}{', primary' if m.primary else ''})" for m in skill.metrics)
+    fidelity = skill.fidelity
+    facts = [
+        ("about", skill.description),
+        ("aliases", ", ".join(skill.aliases)),
+        ("runs as", skill.container_image or skill.runtime),
+        ("actions", ", ".join(skill.actions)),
+        ("metrics", ", ".join(metrics)),
+        ("budget", f"{fidelity.min} to {fidelity.max} {fidelity.unit}s ({fidelity.key})" if fidelity else ""),
+        ("secrets", ", ".join(skill.required_credentials)),
+    ]
+    return [(label, text) for label, text in facts if text]
+
+
+def _range(row: dict[str, Any]) -> str:
+    if row.get("options") is not None:
+        return ", ".join(str(option) for option in row["options"])
+    return f"{row.get('low')} to {row.get('high')}"
+
+
+def _when(row: dict[str, Any]) -> str:
+    when = row.get("when")
+    return "" if not when else str(when)
+
+
+def _print_check(result: dict[str, Any]) -> None:
+    from rich.text import Text
+
+    terminal = console()
+    mark = Text("ok      ", style="green") if result["ok"] else Text("fault   ", style="red")
+    terminal.print(mark.append(str(result["skill"]), style="bold"), soft_wrap=True)
+    for fault in result["faults"]:
+        terminal.print(Text(f"        {fault}"), soft_wrap=True)
+    if result["hint"]:
+        terminal.print(Text(f"        hint: {result['hint']}"), soft_wrap=True)
+
+
+def _table(*heads: str) -> "Table":
+    from rich.table import Table
+
+    return Table(*heads, box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")

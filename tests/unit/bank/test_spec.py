@@ -1,0 +1,169 @@
+import copy
+import math
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skill_files import INFO, TEMPLATE, changed
+
+from tao_automl.bank import apply_overrides, data_source_overrides, dump_yaml, flatten, known_properties, nest, render_spec
+from tao_automl.errors import SettingsError, SkillError
+
+keys = st.text(alphabet=st.characters(exclude_characters=".", exclude_categories=["Cs"]), min_size=1, max_size=6)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**20), 10**20)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+    | st.sampled_from(["1e-5", "1e5", "yes", "null", "~", "0x1F", "1_000", "12:30", "2024-01-01", "=", "<<", "", " a", "a: b", "#x", ".5", "0o7", "-", "é\u2028"])
+)  # fmt: skip
+values = st.recursive(scalars, lambda v: st.lists(v, max_size=3) | st.dictionaries(keys, v, max_size=3), max_leaves=8)
+trees = st.dictionaries(keys, values, max_size=4)
+
+
+@settings(max_examples=300)
+@given(trees)
+def test_yaml_gives_back_the_identical_object(tree):
+    loaded = yaml.safe_load(dump_yaml(tree))
+    assert loaded == tree
+    assert repr(loaded) == repr(tree)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_floats_stay_floats_and_texts_stay_texts(number):
+    loaded = yaml.safe_load(dump_yaml({"number": number, "text": repr(number)}))
+    assert isinstance(loaded["number"], float)
+    assert (loaded["number"], loaded["text"]) == (number, repr(number))
+    assert math.copysign(1, loaded["number"]) == math.copysign(1, number)
+
+
+def test_small_numbers_are_written_so_that_every_reader_sees_a_number():
+    assert dump_yaml({"lr": 1e-05, "name": "1e-05", "a": [1, {"b": None}]}) == (
+        "lr: 1.0e-05\nname: '1e-05'\na:\n- 1\n- b: null\n"
+    )
+
+
+def test_shared_objects_are_written_out():
+    shared = [1, 2]
+    assert "&" not in dump_yaml({"a": shared, "b": shared})
+
+
+@given(trees)
+def test_nesting_and_flattening_are_inverse(tree):
+    assert nest(tree) == tree
+    assert nest(flatten(tree)) == tree
+
+
+def test_dotted_and_nested_forms_mix():
+    given_form = {"a.b": 1, "a": {"c": 2, "d.e": 3}, "f": {}}
+    assert nest(given_form) == {"a": {"b": 1, "c": 2, "d": {"e": 3}}, "f": {}}
+    assert flatten(given_form) == {"a.b": 1, "a.c": 2, "a.d.e": 3, "f": {}}
+    assert nest({"a.b": 1, "a": {"b": 1}}) == {"a": {"b": 1}}
+
+
+@pytest.mark.parametrize(
+    ("tree", "law"),
+    [
+        ({"a.b": 1, "a": {"b": 2}}, "a.b: must be given once, got 1 and 2"),
+        ({"a": 1, "a.b": 2}, "a: must be either a value or a section, got 1 and a.b"),
+        ({"a.b": 1, "a": 2}, "a: must be given once"),
+        ({"a..b": 1}, "a key must be text with no empty part between its dots, got 'a..b'"),
+        ({1: 2}, "a key must be text"),
+    ],
+)
+def test_contradictory_keys(tree, law):
+    with pytest.raises(SettingsError, match=law):
+        nest(tree)
+
+
+# overrides
+
+
+@pytest.fixture
+def override(toy):
+    skill = toy()
+    properties = known_properties(skill, "train")
+    return lambda overrides: apply_overrides(TEMPLATE, overrides, skill.spec_shorthand_keys, properties)
+
+
+def test_overrides_are_nested_dotted_or_short(override):
+    before = copy.deepcopy(TEMPLATE)
+    spec = override({"train": {"optim": {"lr": 0.1}}, "train.batch_size": 64, "epochs": 3, "augment.flip": True})
+    assert (spec["train"]["optim"]["lr"], spec["train"]["batch_size"], spec["train"]["num_epochs"]) == (0.1, 64, 3)
+    assert spec["train"]["optim"]["weight_decay"] == 0.0001
+    assert spec["augment"] == {"flip": True}
+    assert before == TEMPLATE
+
+
+@pytest.mark.parametrize(
+    ("overrides", "law", "hint"),
+    [
+        ({"train.optim.lrr": 1}, "train.optim.lrr: no such key in this spec", "did you mean train.optim.lr"),
+        ({"optim.lr": 1}, "optim.lr: no such key in this spec", "train.optim.lr"),
+        ({"epoch": 3}, "epoch: no such key in this spec", "did you mean epochs"),
+        ({"train": {"optimizer": {"lr": 1}}}, "train.optimizer.lr: no such key", "train.optim.lr"),
+        ({"train.optim": 3}, "train.optim: is a section and must be given as a mapping, got 3", ""),
+        ({"train.optim.lr": "fast"}, "train.optim.lr: must be of type number, got 'fast'", ""),
+        ({"train.optim.lr": 7}, "train.optim.lr: must be <= maximum 1, got 7", ""),
+        ({"model.kind": "cnn"}, r"model.kind: must be one of \['mlp', 'forest'\], got 'cnn'", ""),
+        ({"epochs": 3, "train.num_epochs": 4}, "train.num_epochs: must be given once, got it under 'epochs' too", ""),
+        ({"train.batch_size.x": 1}, "train.batch_size.x: no such key", ""),
+    ],
+)
+def test_faults_of_overrides(override, overrides, law, hint):
+    with pytest.raises(SettingsError, match=law) as caught:
+        override(overrides)
+    assert hint in caught.value.hint
+
+
+# the spec of a job
+
+
+def test_layers_and_inactive_keys(toy):
+    skill = toy()
+    params = {"train.optim.lr": 0.01, "model.kind": "forest", "model.trees": 50}
+    spec = render_spec(skill, "train", overrides={"epochs": 9, "train.optim.lr": 0.5}, params=params, fixed_values={"train.num_epochs": 3})
+    assert spec["train"]["num_epochs"] == 3
+    assert spec["train"]["optim"]["lr"] == 0.01
+    assert spec["model"] == {"kind": "forest", "trees": 50}
+    assert render_spec(skill, "train")["model"] == {"kind": "mlp", "depth": 2, "dropout": 0.1}
+
+
+def test_the_order_of_parameters_does_not_change_the_file(toy):
+    skill = toy()
+    params = {"train.optim.lr": 0.01, "model.depth": 3}
+    one = dump_yaml(render_spec(skill, "train", params=params))
+    assert one == dump_yaml(render_spec(skill, "train", params=dict(reversed(params.items()))))
+    assert list(yaml.safe_load(one)) == list(TEMPLATE)
+
+
+def test_an_action_without_a_schema_has_a_template_only(toy):
+    spec = render_spec(toy(), "evaluate", fixed_values={"evaluate.checkpoint": "../a/results/x.ckpt"})
+    assert spec["evaluate"]["checkpoint"] == "../a/results/x.ckpt"
+    with pytest.raises(SettingsError, match="train.num_epochs: no such key"):
+        render_spec(toy(), "evaluate", fixed_values={"train.num_epochs": 1})
+    with pytest.raises(SkillError, match="must declare the action 'export'"):
+        render_spec(toy(), "export")
+
+
+# data
+
+
+def test_data_sources(toy):
+    skill = toy()
+    assert data_source_overrides(skill, "train", "s3://bucket/train/", "/data/eval") == {
+        "dataset.train_path": "s3://bucket/train/train.csv",
+        "dataset.extra_paths": ["s3://bucket/train/"],
+    }
+    assert data_source_overrides(skill, "evaluate", None, "/data/eval") == {"dataset.eval_path": "/data/eval"}
+    assert data_source_overrides(skill, "train") == {}
+    with pytest.raises(SettingsError, match="dataset.train_path: must be given one train_dataset, got 2"):
+        data_source_overrides(skill, "train", ["/a", "/b"])
+
+
+def test_several_datasets_for_a_list(toy):
+    sources = {"dataset.extra_paths": {"source": "train_datasets", "path": "x"}}
+    skill = toy(info=changed(INFO, ("data_sources", "train"), sources))
+    assert data_source_overrides(skill, "train", ["/a", "/b/"]) == {"dataset.extra_paths": ["/a/x", "/b/x"]}
