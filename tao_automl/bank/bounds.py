@@ -72,12 +72,12 @@ def _legal(leaf: Property) -> tuple[float, float]:
 
 def _inferred_scale(leaf: Property, low: float, high: float) -> Scale:
     default: Any = leaf.default
-    if leaf.types == ("integer",) or low < 0 or not (low > 0 or default > 0):
+    if leaf.types == ("integer",) or not (low > 0 or default > 0):
         return Scale.LINEAR
-    if _names_a_log_quantity(leaf.name):
+    if _names_a_log_quantity(leaf.name) and (low >= 0 or low == -math.inf):
         return Scale.LOG
     probability = leaf.node.get("minimum", leaf.node.get("exclusiveMinimum")) == 0 and high == 1
-    near_zero = math.isfinite(high) and 0 < default * _NEAR_ZERO <= high
+    near_zero = low >= 0 and math.isfinite(high) and 0 < default * _NEAR_ZERO <= high
     return Scale.LOG if near_zero and not probability else Scale.LINEAR
 
 

@@ -41,7 +41,8 @@ def apply_overrides(
     flat = flatten(spec)
     for name, value in _spelled_out(overrides, shorthands or {}).items():
         _check_override(name, value, flat, properties or {}, shorthands or {})
-        assign(spec, name, value)
+        if value != {} or not _is_section(name, flat):
+            assign(spec, name, value)
     return spec
 
 

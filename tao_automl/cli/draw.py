@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tao_automl.cli.board import ActiveJob, Snapshot, Standing
-from tao_automl.cli.narrate import Line, evaluation_text, number, params_text
+from tao_automl.cli.narrate import Line, evaluation_text, number, params_text, steady
 from tao_automl.domain.events import Purpose
 from tao_automl.domain.experiment import Job
 
@@ -173,7 +173,7 @@ def _cells(active: ActiveJob, snapshot: Snapshot, width: int) -> list[Text]:
         Text(name if len(name) <= room else f"…{name[1 - room :]}", style="dim"),
         Text(state, style=STATE_STYLES[state]),
         Text(f"{report.epoch if report else 0}/{job.budget}" if training and standing.facts.fidelity else "-"),
-        Text("-" if value is None else number(value)),
+        Text("-" if value is None else steady(value)),
         Text(clock(seconds)),
     ]
     left = [Text(clock(_left(active, seconds)))] if width >= WIDE else []

@@ -130,8 +130,11 @@ def _show_status(workspace: Path, result: "Result") -> None:
 def _standing(workspace: Path, result: "Result") -> Iterator[str]:
     """What the picture does not say: how the run ended, and what can be done now."""
     from tao_automl.cli.outcome import shown
+    from tao_automl.runner.study import PLATFORM as BY_HAND
 
-    if result.status == "interrupted":
+    if result.platform == BY_HAND:
+        yield f"\na study: `tao-automl ask {shown(workspace)}` gives the next trial to run"
+    elif result.status == "interrupted":
         yield f"\ninterrupted: nobody runs it; `tao-automl resume {shown(workspace)}` goes on where it stopped"
     elif result.status != "running":
         yield f"\n{result.status}{f': {result.failure_reason}' if result.failure_reason else ''}"

@@ -231,6 +231,11 @@ def number(value: float) -> str:
     return f"{value:.4g}" if abs(value) < 10_000 else f"{value:.6g}"
 
 
+def steady(value: float) -> str:
+    """As `number`, and as wide whatever the digits: for columns that change."""
+    return f"{value:#.4g}" if abs(value) < 10_000 else f"{value:.6g}"
+
+
 def one_line(text: str, length: int = 300) -> str:
     """Without line ends and control characters; job output may hold both."""
     flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())

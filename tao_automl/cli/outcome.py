@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tao_automl.cli.failures import INTERRUPTED
+from tao_automl.cli.failures import INTERRUPTED, Interrupted
 from tao_automl.cli.output import Format, note, page_width, write_text
 from tao_automl.errors import PlatformError
 
@@ -20,25 +20,40 @@ if TYPE_CHECKING:
 EXIT_CODES = {"completed": 0, "stopped": 0, "failed": 1, "interrupted": INTERRUPTED}
 
 
-def watch(work: "Callable[[Listener], Result]", workspace: Path, format_: Format) -> int:
+def watch(work: "Callable[[Listener], Result]", workspace: Path, output: Format) -> int:
     """Does the work of a runner under a display, tells the result, and returns the exit code."""
-    from tao_automl.cli.live import open_display
     from tao_automl.cli.signals import detaching
 
     cancelled = _CancelWatch()
-    stream = sys.stdout if format_ is Format.TEXT else sys.stderr
+    with detaching() as signal:
+        result = _under_display(work, cancelled, workspace, output)
+    if result.status != "interrupted":
+        tell(result, output)
+        return INTERRUPTED if cancelled.seen else EXIT_CODES.get(result.status, 1)
+    if output is Format.JSON:
+        tell(result, output)
+    _tell_interrupted(result, workspace, signal.name)
+    return INTERRUPTED if signal.name else PlatformError.exit_code
+
+
+def _under_display(
+    work: "Callable[[Listener], Result]", cancelled: "_CancelWatch", workspace: Path, output: Format
+) -> "Result":
+    from tao_automl.cli.live import open_display
+
+    stream = sys.stdout if output is Format.TEXT else sys.stderr
     footer = f"Ctrl-C leaves; the jobs go on, and `tao-automl resume {shown(workspace)}` continues"
-    with detaching() as signal, open_display(stream, footer) as display:
+    try:
+        with open_display(stream, footer) as display:
 
-        def hear(event: "Event", experiment: "Experiment") -> None:
-            cancelled.hear(event)
-            display.hear(event, experiment)
+            def hear(event: "Event", experiment: "Experiment") -> None:
+                cancelled.hear(event)
+                display.hear(event, experiment)
 
-        result = work(hear)
-    tell(result, format_)
-    if result.status == "interrupted":
-        return _tell_interrupted(workspace, signal.name)
-    return INTERRUPTED if cancelled.seen else EXIT_CODES.get(result.status, 1)
+            return work(hear)
+    except KeyboardInterrupt:
+        hint = f"if the run had begun, `tao-automl resume {shown(workspace)}` continues it"
+        raise Interrupted("interrupted while the run was being set up or put away", hint) from None
 
 
 def tell(result: "Result", format_: Format) -> None:
@@ -57,11 +72,14 @@ def shown(workspace: Path) -> str:
     return shlex.quote(str(workspace))
 
 
-def _tell_interrupted(workspace: Path, signal: str) -> int:
-    note(f"{'interrupted' if signal else 'detached: the platform could not be reached'}; the jobs go on")
+def _tell_interrupted(result: "Result", workspace: Path, signal: str) -> None:
+    progress = result.progress
+    of = f" of {progress['total']}" if progress["total"] is not None else ""
+    best = f", best {result.metric} {result.best['metric_value']:.6g}" if result.best else ""
+    note(f"{'interrupted' if signal else 'left: the platform could not be reached'}; the jobs go on")
+    note(f"  so far:    {progress['completed']}{of} trials{best}")
     note(f"  continue:  tao-automl resume {shown(workspace)}")
     note(f"  end them:  tao-automl cancel {shown(workspace)}")
-    return INTERRUPTED if signal else PlatformError.exit_code
 
 
 class _CancelWatch:

@@ -126,4 +126,4 @@ def tidy(value: float, scale: Scale, magnitude: float) -> float:
     """`value` rounded to what its axis can tell apart; `magnitude` is the larger of the range's absolute bounds."""
     if scale is Scale.LINEAR:
         return round(value, _DIGITS - math.floor(math.log10(magnitude))) + 0.0
-    return float(f"{value:.{_DIGITS}g}")
+    return value if scale is Scale.POWER2 else float(f"{value:.{_DIGITS}g}")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from tao_automl.domain.events import CallbackFailed, Event, TrialSettled
-from tao_automl.domain.experiment import Experiment, Job
+from tao_automl.domain.experiment import Experiment, Job, Values
 from tao_automl.domain.job import FailureClass, JobState
 from tao_automl.domain.trial import Trial, TrialState
 from tao_automl.engine.evaluation import baseline, error_text, measured, read_answer
@@ -60,8 +60,15 @@ def _score(world: World, experiment: Experiment, trial: Trial, job: Job) -> Iter
             )
         found = read_answer(answer, metric)
     else:
-        found = measured(job.latest, metric)
+        found = measured(_reported(experiment, job), metric)
     if found.value is None:
         yield settled(state=TrialState.FAILED, failure=found.failure, reason=found.reason, values=found.values)
     else:
         yield settled(state=TrialState.COMPLETED, value=found.value, values=found.values)
+
+
+def _reported(experiment: Experiment, job: Job) -> Values:
+    """The job's last words, over those of an earlier attempt at the same budget: a retry that resumes from the very
+    end has nothing left to train, and nothing to report."""
+    before = experiment.curves.get(job.trial, {}).get(job.budget, {}) if experiment.facts.fidelity else {}
+    return {**before, **job.latest}

@@ -127,9 +127,7 @@ def _from_word(rules: Iterable[Rule], word: str) -> _Finding | None:
 
 
 def _found(rule: Rule, evidence: str) -> _Finding:
-    return _Finding(
-        failure_class=rule.failure_class, evidence=evidence, advice=rule.advice, retriable=rule.retriable
-    )
+    return _Finding(failure_class=rule.failure_class, evidence=evidence, advice=rule.advice, retriable=rule.retriable)
 
 
 def _first_match(rules: Iterable[Rule], text: str) -> Rule | None:

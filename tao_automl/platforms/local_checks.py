@@ -48,9 +48,7 @@ def check_tools() -> Check:
     missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
     if not missing:
         return Check(id="local.tools", status="ok", evidence="the programs that the job wrapper needs are there")
-    return Check(
-        id="local.tools", status="failed", evidence=f"not found: {', '.join(missing)}", remedy="install them"
-    )
+    return Check(id="local.tools", status="failed", evidence=f"not found: {', '.join(missing)}", remedy="install them")
 
 
 def check_slots(slots: int, cores: int) -> Check:

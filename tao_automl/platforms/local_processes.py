@@ -72,7 +72,7 @@ def end_leftovers(process: WrapperProcess, folder: Path) -> None:
 
 def _identity_from_proc(pid: int) -> str | None:
     fields = _stat_fields(pid)
-    return f"{_boot()}/{fields[19]}" if fields and fields[0] not in (b"Z", b"X") else None
+    return f"{_boot()}/{fields[19]}" if fields and fields[0] not in ("Z", "X") else None
 
 
 def _stat_fields(pid: int) -> list[str] | None:

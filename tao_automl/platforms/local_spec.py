@@ -51,7 +51,7 @@ def _check_paths(spec: JobSpec, root: Path) -> None:
     if spec.resume_from is not None and not (root / spec.resume_from).is_dir():
         raise PlatformRejected(f"the job to resume from must have a folder, got {spec.resume_from!r}")
     for key, value in spec.inputs.items():
-        if "://" not in value and not os.access(value, os.R_OK):
+        if os.path.isabs(value) and not os.access(value, os.R_OK):
             raise PlatformRejected(
                 f"{key}: a path that can be read must be given, got {value!r}", "check the path and its permissions"
             )

@@ -9,9 +9,7 @@ from functools import cached_property
 REDACTED = "[redacted]"
 _SHORTEST_VALUE = 6  # a shorter one would be found in innocent text
 
-_CREDENTIAL_WORDS = frozenset(
-    "KEY KEYS APIKEY TOKEN SECRET SECRETS PASSWORD PASSWD PASSPHRASE PASS PWD CREDENTIAL CREDENTIALS PAT".split()
-)
+_CREDENTIAL_WORDS = frozenset({"KEYS", "SECRETS", "PASS", "PWD", "CREDENTIAL", "CREDENTIALS", "PAT"})
 _CREDENTIAL_ENDINGS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE")
 _NOT_CREDENTIALS = frozenset({"PWD", "OLDPWD"})
 _ALWAYS_CREDENTIALS = frozenset({"DOCKER_AUTH_CONFIG"})
@@ -63,9 +61,7 @@ class Redactor:
     values: frozenset[str] = frozenset()
 
     @classmethod
-    def from_environment(
-        cls, environ: Mapping[str, str] | None = None, names: Iterable[str] = ()
-    ) -> "Redactor":
+    def from_environment(cls, environ: Mapping[str, str] | None = None, names: Iterable[str] = ()) -> "Redactor":
         """Knows the values of the variables that look like credentials, and of those named in `names`."""
         environ = os.environ if environ is None else environ
         wanted = {*names, *filter(is_credential_name, environ)}

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _HEAD = re.compile(r"^(?P<prefix>.*?)Traceback \(most recent call last\):\s*$")
-_EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?::|$)")
+# How a final line looks where the launcher or a prettifier left the head away.
+_EXCEPTION = re.compile(r"^(?:\w+\.)*[A-Z]\w*(?:Error|Exception)(?:: |:?$)")
 _CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
 
 
@@ -27,21 +28,33 @@ def utterances(lines: Sequence[str]) -> list[Utterance]:
     while index < len(lines):
         head = _HEAD.match(lines[index])
         if head is None:
-            said += [] if _is_chain(lines[index]) else [Utterance(line=index, text=lines[index])]
+            if not _is_chain(lines[index]):
+                said.append(_plain(lines, index))
             index += 1
             continue
-        end = _final_line(lines, index + 1, head["prefix"])
-        text = _message(lines, end, head["prefix"])
+        prefix = _prefix(lines, index, head["prefix"])
+        end = _final_line(lines, index + 1, prefix)
+        text = _message(lines, end, prefix)
         said.append(Utterance(line=min(end, len(lines) - 1), text=text, is_exception=True, cause=cause))
         index = end + 1
-        cause = said[-1] if _leads_on(lines, index, head["prefix"]) else None
+        cause = said[-1] if _leads_on(lines, index, prefix) else None
     return said
 
 
+def _plain(lines: Sequence[str], index: int) -> Utterance:
+    return Utterance(line=index, text=lines[index], is_exception=_EXCEPTION.match(lines[index]) is not None)
+
+
+def _prefix(lines: Sequence[str], head: int, prefix: str) -> str:
+    """What a launcher writes before every line of a rank, such as `[rank0]: `; a time of day is before one only."""
+    return prefix if head + 1 < len(lines) and lines[head + 1].startswith(prefix) else ""
+
+
 def _final_line(lines: Sequence[str], start: int, prefix: str) -> int:
-    """Index of the first line of the traceback that is not indented; its length if the log breaks off."""
+    """Index of the first line of this rank's traceback that is not indented; the log's length if it breaks off."""
     for index in range(start, len(lines)):
-        if not _bare(lines[index], prefix).startswith((" ", "\t")) and _bare(lines[index], prefix).strip():
+        line = lines[index].removeprefix(prefix)
+        if lines[index].startswith(prefix) and line.strip() and not line.startswith((" ", "\t")):
             return index
     return len(lines)
 
@@ -50,18 +63,15 @@ def _message(lines: Sequence[str], end: int, prefix: str) -> str:
     """The final line; with the next one if it only announces it."""
     if end >= len(lines):
         return "the log ends within a traceback"
-    text = _bare(lines[end], prefix).strip()
+    text = lines[end].removeprefix(prefix).strip()
     if text.endswith(":") and end + 1 < len(lines):
-        text += " " + _bare(lines[end + 1], prefix).strip()
+        text += " " + lines[end + 1].removeprefix(prefix).strip()
     return text
 
 
 def _leads_on(lines: Sequence[str], index: int, prefix: str) -> bool:
     """Whether the traceback before `index` is followed by one that it caused. Its message may have more lines."""
-    for line in _until_next_head(lines, index):
-        if _is_chain(_bare(line, prefix)):
-            return True
-    return False
+    return any(_is_chain(line.removeprefix(prefix)) for line in _until_next_head(lines, index))
 
 
 def _until_next_head(lines: Sequence[str], index: int) -> Iterator[str]:
@@ -73,8 +83,3 @@ def _until_next_head(lines: Sequence[str], index: int) -> Iterator[str]:
 
 def _is_chain(line: str) -> bool:
     return any(words in line for words in _CHAIN)
-
-
-def _bare(line: str, prefix: str) -> str:
-    """The line without what the launcher writes before each line of a rank, such as `[rank0]: `."""
-    return line[len(prefix) :] if prefix and line.startswith(prefix) else line

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-_EMPTY = frozenset({"meta", "br", "hr", "input", "line", "rect", "path", "circle", "col"})
+_EMPTY = frozenset({"meta", "br", "hr", "input", "link"})
 
 
 class Markup(str):

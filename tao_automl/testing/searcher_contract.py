@@ -14,10 +14,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from random import Random
 from typing import Any, TypeAlias, assert_never
 
 import pytest
 
+from tao_automl.domain.dice import rng_for
 from tao_automl.domain.json_types import JsonObject
 from tao_automl.domain.parameters import Fixed
 from tao_automl.domain.ports import Searcher
@@ -254,12 +256,35 @@ class SearcherContract:
             check_answer(problem, history, 2, answer)
             history = follow(problem, history, answer)
 
+    @pytest.mark.parametrize("seed", range(8))
+    def test_any_history_gets_a_sound_answer(self, make_searcher: MakeSearcher, seed: int) -> None:
+        """Also one that this searcher would not have made: a warm start, other settings, a crash half way."""
+        problem = problem_of(mixed_space(), seed=seed)
+        history = _any_history(problem, rng_for(seed, "history"), length=10)
+        for slots in (0, 1, 5):
+            check_answer(problem, history, slots, make_searcher(problem).ask(history, slots))
+
     def test_users_trials_are_left_alone(self, make_searcher: MakeSearcher) -> None:
         problem = problem_of(mixed_space())
         history = _users_trials(problem)
         answer = make_searcher(problem).ask(history, 4)
         check_answer(problem, history, 4, answer)
         assert all(isinstance(decision, Start) for decision in answer)
+
+
+def _any_history(problem: Problem, dice: Random, length: int) -> tuple[Trial, ...]:
+    """Trials of every state and origin, with budgets and scores off any schedule."""
+    trials = []
+    for number in range(length):
+        budget = dice.randint(1, problem.full_budget)
+        costs = {epoch: dice.random() for epoch in range(1, budget + 1) if dice.random() < 0.5}
+        scores = {epoch: Score(value=c, cost=c, seq=100 * epoch + number) for epoch, c in costs.items()}
+        state, origin = dice.choice(list(TrialState)), dice.choice(list(Origin))
+        params = problem.space.sample(dice)
+        trials.append(
+            replace(_trial(problem, number, params, state=state, origin=origin, scores=scores), budget=budget)
+        )
+    return tuple(trials)
 
 
 def _users_trials(problem: Problem) -> tuple[Trial, ...]:

@@ -1,4 +1,4 @@
-"""The native skill train-tabular: its scripts on small tables, its files against each other, its documentation as run."""
+"""The native skill train-tabular: its scripts on small tables, and its files and documentation against them."""
 
 import csv
 import importlib
@@ -390,7 +390,7 @@ BAD_DATA: dict[str, tuple[str | bytes | None, dict[str, Any], str]] = {
     "one class": (GOOD.replace("x", "y"), {}, "same target 'y'"),
     "one value": ("a,target\n1,2.5\n2,2.5\n", {}, "same target '2.5'"),
     "missing target": (NUMBERS + "1,2,\n", {}, "1 of 21 rows have no target"),
-    "infinite target": (NUMBERS + "1,2,inf\n", {}, "1 targets in column 'target' are infinite"),
+    "infinite target": (NUMBERS + "1,2,inf\n", {}, "1 targets in column 'target' are infinite or beyond 1e+100"),
     "wrong target name": (GOOD, {"dataset.target": "targt"}, "did you mean 'target'?"),
     "text target of a regression": (GOOD, {"dataset.task": "regression"}, "needs numbers in column 'target', got 'x'"),
     "class of one row": (GOOD + "1,2,z\n", {}, "classes with one row only, in column 'target': 'z'"),
@@ -500,12 +500,52 @@ def test_roc_auc_is_null_where_it_is_undefined(tables: Path, job: Job) -> None:
     assert metrics["accuracy"] > 0.5
 
 
-def test_divergence_is_one_clear_line(job: Job) -> None:
-    rows = "".join(f"{10.0 ** (i % 300)},{i}.5\n" for i in range(300))
-    (job.folder / "t.csv").write_text("a,target\n" + rows)
-    settings = {"dataset.train_path": str(job.folder / "t.csv"), "model.kind": "mlp", "preprocess.scale": "none"}
-    code, _, err = job.run("train", settings)
-    assert (code, err) == (1, "error: loss is not finite at epoch 1\n")
+@pytest.mark.parametrize("kind", KINDS)
+def test_extreme_values_train(kind: str, job: Job) -> None:
+    rows = "".join(f"{'-' * (i % 2)}{i % 7}e300,{i % 3}e-300,{i},{i}e90\n" for i in range(40))
+    (job.folder / "t.csv").write_text("a,b,c,target\n" + rows)
+    settings = {"dataset.train_path": str(job.folder / "t.csv"), "model.kind": kind, "train.num_epochs": 2}
+    for scale in ("none", "standard"):
+        assert job.metrics("train", {**settings, "preprocess.scale": scale})[2]["rmse"] is not None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_column_may_be_empty_in_the_training_part(kind: str, seed: int, job: Job) -> None:
+    table = pd.DataFrame({"a": [np.nan] * 39 + [1.0], "b": range(40), "c": [None] * 39 + ["z"], "target": [*"xy"] * 20})
+    table.to_csv(job.folder / "t.csv", index=False)
+    settings = {"dataset.train_path": str(job.folder / "t.csv"), "dataset.split_seed": seed, "train.num_epochs": 1}
+    assert job.metrics("train", {**settings, "model.kind": kind})
+
+
+@pytest.mark.parametrize("target", ["x,y", "1.5,2.5"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_four_rows_are_enough(kind: str, target: str, job: Job) -> None:
+    one, two = target.split(",")
+    (job.folder / "t.csv").write_text(f"a,c,target\n1,u,{one}\n2,v,{two}\n3,,{one}\n,u,{two}\n")
+    settings = {"dataset.train_path": str(job.folder / "t.csv"), "train.num_epochs": 2, "model.kind": kind}
+    assert len(job.metrics("train", settings)) == 2
+
+
+def test_divergence_is_one_clear_line(tables: Path, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sklearn.neural_network import MLPClassifier
+
+    settings = {**paths(tables, "classification"), **SMALL, "model.kind": "mlp", "train.num_epochs": 2}
+    learn = MLPClassifier.partial_fit
+
+    def explode(self: Any, *args: Any, **named: Any) -> Any:
+        learn(self, *args, **named)
+        self.coefs_[0][:] = np.nan
+        return self
+
+    def refuse(self: Any, *args: Any, **named: Any) -> Any:
+        raise ValueError("Solver produced non-finite parameter weights.")
+
+    for broken in (explode, refuse):
+        monkeypatch.setattr(MLPClassifier, "partial_fit", broken)
+        code, out, err = job.run("train", settings)
+        assert (code, err, metric_lines(out)) == (1, "error: loss is not finite at epoch 1\n", {})
+    assert not job.checkpoint(1).exists()
 
 
 @pytest.mark.parametrize(
@@ -713,8 +753,6 @@ def test_every_command_of_the_documentation_runs(tmp_path: Path) -> None:
     text = (SKILL / "SKILL.md").read_text()
     blocks = re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
     assert len(blocks) == 2
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "python").symlink_to(sys.executable)
     environment = {**os.environ, "SKILL_DIR": str(SKILL), "OMP_NUM_THREADS": "1"}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     command = ["bash", "-euo", "pipefail", "-c", "\n".join(blocks)]

@@ -11,7 +11,9 @@ from tao_automl.errors import SkillError
 def bank(tmp_path):
     models = tmp_path / "skills" / "models"
     write_skill(models / "train-toy")
-    write_skill(models / "train-other", info={**INFO, "name": "train-other", "network_arch": "other", "aliases": ["toy-net"]})
+    write_skill(
+        models / "train-other", info={**INFO, "name": "train-other", "network_arch": "other", "aliases": ["toy-net"]}
+    )
     write_skill(models / "train-broken")
     (models / "train-broken/references/skill_info.yaml").write_text("a: [")
     (models / "not-a-skill").mkdir()
@@ -33,7 +35,7 @@ def test_a_skill_has_several_names(bank, name):
 def test_a_path_is_taken_as_it_is(bank):
     path = bank / "skills/models/train-toy"
     assert find_skill(str(path)) == find_skill(path, bank) == path
-    with pytest.raises(SkillError, match="a model skill must have references/skill_info.yaml"):
+    with pytest.raises(SkillError, match=r"a model skill must have references/skill_info.yaml"):
         find_skill(bank / "skills/models/not-a-skill")
 
 

@@ -78,8 +78,10 @@ def test_what_cannot_be_inferred_is_refused_by_name(toy):
     assert "model.dropout: finite `low < high` must hold, got (low=0, high=inf)" in error.message
     assert 'custom_param_ranges={"model.dropout": {"valid_min": …, "valid_max": …}}' in error.hint
     reading, _ = only(
-        toy(schema=with_leaf("model.dropout", maximum=...)), "model.dropout", custom_param_ranges={"model.dropout": {"valid_max": 0.5}}
-    )  # fmt: skip
+        toy(schema=with_leaf("model.dropout", maximum=...)),
+        "model.dropout",
+        custom_param_ranges={"model.dropout": {"valid_max": 0.5}},
+    )
     assert reading.space.parameter("model.dropout").high == 0.5
 
 
@@ -92,7 +94,9 @@ def test_declared_scales_and_search_ranges(toy):
 
 
 def test_kinds(toy):
-    schema = with_leaf("train.batch_size", enum=[16, 32], ordered=True, option_weights=[1, 3], scale=..., minimum=..., maximum=...)
+    schema = with_leaf(
+        "train.batch_size", enum=[16, 32], ordered=True, option_weights=[1, 3], scale=..., minimum=..., maximum=...
+    )
     names = ["train.batch_size", "train.optim.nesterov", "train.optim.lr", "model.depth"]
     space = read_space(toy(schema=schema), "train", hyperparameters=names).space
     kinds = [type(space.parameter(name)) for name in names]
@@ -112,16 +116,19 @@ def test_multiples_and_open_ends(toy):
 
 
 def test_one_value_is_fixed(toy):
-    reading = read_space(toy(schema=with_leaf("model.kind", enum=["mlp"])), "train")
-    assert reading.space.parameter("model.kind") == Fixed(name="model.kind", value="mlp")
-    assert "model.kind: fixed at 'mlp', the only option" in reading.notes
+    schema = with_leaf("train.optim.nesterov", enum=[False])
+    reading = read_space(toy(schema=schema), "train", hyperparameters=["train.optim.nesterov", "train.optim.lr"])
+    assert reading.space.parameter("train.optim.nesterov") == Fixed(name="train.optim.nesterov", value=False)
+    assert "train.optim.nesterov: fixed at False, the only option" in reading.notes
 
 
 def test_a_default_outside_the_searched_range_moves_and_says_so(toy):
     schema = with_leaf("train.optim.lr", search_minimum=0.01, search_maximum=0.1)
     reading, parameter = only(toy(schema=schema), "train.optim.lr")
     assert parameter.default == 0.01
-    assert "train.optim.lr: the default 0.001 lies outside the searched range; the search begins at 0.01" in reading.notes
+    assert (
+        "train.optim.lr: the default 0.001 lies outside the searched range; the search begins at 0.01" in reading.notes
+    )
 
 
 # faults of the schema
@@ -130,7 +137,11 @@ def test_a_default_outside_the_searched_range_moves_and_says_so(toy):
 @pytest.mark.parametrize(
     ("name", "keywords", "law"),
     [
-        ("train.optim.lr", {"minmum": 0}, "properties.train.properties.optim.properties.lr: must have known keywords only, got 'minmum'"),
+        (
+            "train.optim.lr",
+            {"minmum": 0},
+            "properties.train.properties.optim.properties.lr: must have known keywords only, got 'minmum'",
+        ),
         ("train.optim.lr", {"automl_enable": True}, "must have known keywords only, got 'automl_enable'"),
         ("train.optim.lr", {"default": 2}, "default must be <= maximum 1, got 2"),
         ("train.optim.lr", {"default": "a"}, "default must be of type number, got 'a'"),
@@ -139,22 +150,61 @@ def test_a_default_outside_the_searched_range_moves_and_says_so(toy):
         ("train.optim.lr", {"maximum": "1"}, "maximum must be a finite number, got '1'"),
         ("train.optim.lr", {"minimum": 2}, "`minimum <= maximum` must hold, got (2, 1)"),
         ("train.optim.lr", {"search_maximum": 7}, "search_maximum must be <= maximum 1, got 7"),
-        ("train.optim.lr", {"search_minimum": 0.5, "search_maximum": 0.1}, "`search_minimum <= search_maximum` must hold"),
-        ("train.optim.lr", {"scale": "logarithmic"}, "scale must be one of linear, log, logit, power2, got 'logarithmic'"),
-        ("train.optim.lr", {"scale": "log", "minimum": -1}, "train.optim.lr: `0 < low` must hold, got (low=-1, high=1, scale=log)"),
+        (
+            "train.optim.lr",
+            {"search_minimum": 0.5, "search_maximum": 0.1},
+            "`search_minimum <= search_maximum` must hold",
+        ),
+        (
+            "train.optim.lr",
+            {"scale": "logarithmic"},
+            "scale must be one of linear, log, logit, power2, got 'logarithmic'",
+        ),
+        (
+            "train.optim.lr",
+            {"scale": "log", "minimum": -1},
+            "train.optim.lr: `0 < low` must hold, got (low=-1, high=1, scale=log)",
+        ),
         ("train.optim.lr", {"popular": [3]}, "popular must be <= maximum 1, got 3"),
         ("train.optim.lr", {"popular": True}, "popular must be a list of values, got True"),
         ("train.optim.lr", {"prior": {"mean": 0.1, "strength": "huge"}}, "prior must be"),
         ("train.optim.lr", {"type": "float"}, "type must be among number, integer"),
         ("train.optim.lr", {"type": ...}, "a property must have a type"),
-        ("train.optim.lr", {"derived": "2 * model.depth"}, "'derived' is not supported yet by this version, got '2 * model.depth'"),
-        ("train.optim.lr", {"depends_on": {"model.knd": ["mlp"]}}, "depends_on must name a property of this schema, got 'model.knd'"),
-        ("train.optim.lr", {"depends_on": {"model.kind": ["cnn"]}}, "depends_on: model.kind must be one of ['mlp', 'forest'], got 'cnn'"),
-        ("train.optim.lr", {"depends_on": {"model.kind": "mlp"}}, "depends_on must map model.kind to a list of allowed values, got 'mlp'"),
-        ("train.optim.lr", {"depends_on": {"model.kind": []}}, "depends_on must map model.kind to a list of allowed values, got []"),
-        ("train.optim.lr", {"depends_on": "model.kind == 'mlp'"}, "depends_on as an expression is not supported yet by this version"),
-        ("train.optim.lr", {"depends_on": {"train.optim.lr": [0.1]}}, "must not depend on each other in a circle, got train.optim.lr"),
-        ("train.batch_size", {"default": 33}, "train.batch_size: a default in [low, high] that is a power of two must hold"),
+        (
+            "train.optim.lr",
+            {"derived": "2 * model.depth"},
+            "'derived' is not supported yet by this version, got '2 * model.depth'",
+        ),
+        (
+            "train.optim.lr",
+            {"depends_on": {"model.knd": ["mlp"]}},
+            "depends_on must name a property of this schema, got 'model.knd'",
+        ),
+        (
+            "train.optim.lr",
+            {"depends_on": {"model.kind": ["cnn"]}},
+            "depends_on: model.kind must be one of ['mlp', 'forest'], got 'cnn'",
+        ),
+        (
+            "train.optim.lr",
+            {"depends_on": {"model.kind": "mlp"}},
+            "depends_on must map model.kind to a list of allowed values, got 'mlp'",
+        ),
+        (
+            "train.optim.lr",
+            {"depends_on": {"model.kind": []}},
+            "depends_on must map model.kind to a list of allowed values, got []",
+        ),
+        (
+            "train.optim.lr",
+            {"depends_on": "model.kind == 'mlp'"},
+            "depends_on as an expression is not supported yet by this version",
+        ),
+        (
+            "train.optim.lr",
+            {"depends_on": {"train.optim.lr": [0.1]}},
+            "must not depend on each other in a circle, got train.optim.lr",
+        ),
         ("train.batch_size", {"multipleOf": 0}, "multipleOf must be > 0, got 0"),
         ("model.kind", {"enum": []}, "enum must be a list of values, got []"),
         ("model.kind", {"default": "cnn"}, "default must be one of ['mlp', 'forest'], got 'cnn'"),
@@ -162,27 +212,46 @@ def test_a_default_outside_the_searched_range_moves_and_says_so(toy):
         ("model.kind", {"enum": ...}, "numbers, booleans and enums can be searched, got type string without enum"),
         ("model.kind", {"automl_enabled": False}, "model.kind: automl_enabled must be true, got none or false"),
     ],
-)  # fmt: skip
+)
 def test_faults_of_a_leaf(toy, name, keywords, law):
     error = fault_of(toy(schema=with_leaf(name, **keywords)))
     assert law in error.message
     assert "train.schema.json: " in error.message
 
 
+def test_a_default_must_lie_on_its_own_grid(toy):
+    error = fault_of(toy(schema=with_leaf("train.batch_size", default=33)), hyperparameters=["train.batch_size"])
+    assert (
+        "train.batch_size: a default in [low, high] that is a power of two must hold, got (default=33" in error.message
+    )
+
+
 @pytest.mark.parametrize(
     ("path", "value", "law"),
     [
         (("properties",), ..., "(root): a schema must have properties"),
-        (("automl_constraints",), ["a <= b"], "automl_constraints: constraints are not supported yet by this version, got ['a <= b']"),
-        (("automl_default_parameters",), ["train.optim.lrr"], "automl_default_parameters: must name properties of this schema, got 'train.optim.lrr'"),
+        (
+            ("automl_constraints",),
+            ["a <= b"],
+            "automl_constraints: constraints are not supported yet by this version, got ['a <= b']",
+        ),
+        (
+            ("automl_default_parameters",),
+            ["train.optim.lrr"],
+            "automl_default_parameters: must name properties of this schema, got 'train.optim.lrr'",
+        ),
         (("automl_disabled_parameters",), "model.kind", "automl_disabled_parameters: must be a list of dotted names"),
         (("automl_defaults",), [], "(root): must have known keywords only, got 'automl_defaults'"),
         (("allOf",), [], "(root): must have known keywords only, got 'allOf'"),
         (("properties", "train.x"), leaf("integer", 1), "a property's name must have no dots or blanks, got 'train.x'"),
         (("properties", "train"), 7, "properties.train: a property must be an object, got 7"),
-        (("properties", "train", "depends_on"), {}, "properties.train: must have known keywords only, got 'depends_on'"),
+        (
+            ("properties", "train", "depends_on"),
+            {},
+            "properties.train: must have known keywords only, got 'depends_on'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_faults_of_the_document(toy, path, value, law):
     assert law in fault_of(toy(schema=changed(SCHEMA, path, value))).message
 
@@ -237,7 +306,10 @@ def test_ten_thousand_properties(toy):
 def test_a_cycle_of_three(toy):
     schema = with_leaf("model.kind", depends_on={"model.depth": [2]})
     error = fault_of(toy(schema=schema))
-    assert "conditions must not depend on each other in a circle, got model.depth -> model.kind -> model.depth" in error.message
+    assert (
+        "conditions must not depend on each other in a circle, got model.depth -> model.kind -> model.depth"
+        in error.message
+    )
 
 
 # what the user asks for
@@ -254,7 +326,10 @@ def test_hyperparameters(toy):
 
 
 def test_an_empty_space_says_which_rule_removed_what(toy):
-    assert "the search space is empty: automl_hyperparameters=[] asks for nothing" in fault_of(toy(), hyperparameters=[]).message
+    assert (
+        "the search space is empty: automl_hyperparameters=[] asks for nothing"
+        in fault_of(toy(), hyperparameters=[]).message
+    )
     error = fault_of(toy(), fixed={"train.optim.lr": 0.1, "model.kind": "forest"})
     assert "train.optim.lr: fixed at 0.1; " in error.message
     assert "model.kind: fixed at 'forest'" in error.message
@@ -358,14 +433,29 @@ def test_a_range_of_an_unlisted_parameter_adds_it_to_the_default_search(toy):
         (LR, {"valid_options": [0.1, 3]}, "every one of valid_options must be <= maximum 1, got 3", ""),
         (LR, {"valid_options": [0.1, 0.1]}, "valid_options must be distinct", ""),
         (LR, {"option_weights": [1]}, "option_weights must come with valid_options", ""),
-        (LR, {"depends_on": {"model.knd": [1]}}, "depends_on must name a property of this schema", "did you mean model.kind"),
+        (
+            LR,
+            {"depends_on": {"model.knd": [1]}},
+            "depends_on must name a property of this schema",
+            "did you mean model.kind",
+        ),
         (LR, {"depends_on": ["model.kind"]}, "depends_on must map parents to lists of values", ""),
-        ("model.kind", {"valid_min": 1}, "valid_min is for numbers; this parameter has options ['mlp', 'forest']", "use valid_options"),
-        ("model.kind", {"valid_options": ["cnn"]}, "every one of valid_options must be one of ['mlp', 'forest'], got 'cnn'", ""),
+        (
+            "model.kind",
+            {"valid_min": 1},
+            "valid_min is for numbers; this parameter has options ['mlp', 'forest']",
+            "use valid_options",
+        ),
+        (
+            "model.kind",
+            {"valid_options": ["cnn"]},
+            "every one of valid_options must be one of ['mlp', 'forest'], got 'cnn'",
+            "",
+        ),
         ("model.kind", {"option_weights": [1, -1]}, "option_weights must be 2 numbers >= 0, one of them > 0", ""),
         ("model.depth", {"valid_min": 1.5}, "valid_min must be of type integer, got 1.5", ""),
     ],
-)  # fmt: skip
+)
 def test_faults_of_custom_ranges(toy, name, entry, law, hint):
     error = fault_of(toy(), custom_param_ranges={name: entry})
     assert law in error.message
@@ -379,7 +469,9 @@ def test_a_custom_condition_must_not_close_a_circle(toy):
 
 
 def test_a_range_that_ends_below_the_searched_one_is_empty(toy):
-    error = fault_of(toy(), hyperparameters=["model.trees", "model.kind"], custom_param_ranges={"model.trees": {"valid_max": 5}})
+    error = fault_of(
+        toy(), hyperparameters=["model.trees", "model.kind"], custom_param_ranges={"model.trees": {"valid_max": 5}}
+    )
     assert "model.trees: finite `low < high` must hold, got (low=10, high=5)" in error.message
 
 

@@ -18,7 +18,12 @@ def fault_of(folder):
 def test_a_skill_is_loaded_as_declared(toy):
     skill = toy()
     train = skill.action("train")
-    assert (skill.name, skill.network_arch, skill.aliases, skill.runtime) == ("train-toy", "toy", ("toy-net",), "python")
+    assert (skill.name, skill.network_arch, skill.aliases, skill.runtime) == (
+        "train-toy",
+        "toy",
+        ("toy-net",),
+        "python",
+    )
     assert skill.primary_metric.name == "accuracy"
     assert skill.metric("kpi") is skill.primary_metric
     assert skill.metric("loss").direction == "minimize"
@@ -42,27 +47,47 @@ def test_unknown_actions_and_metrics_name_the_known(toy):
     [
         (("nmae",), "x", "nmae: must be a known key, got 'nmae' (did you mean name"),
         (("name",), ..., "(root): must have the key 'name'"),
-        (("automl_enabled",), "yes", "automl_enabled: must be of type boolean, got \"yes\""),
+        (("automl_enabled",), "yes", 'automl_enabled: must be of type boolean, got "yes"'),
         (("metrics", 0, "direction"), "up", 'metrics[0].direction: must be one of maximize, minimize, got "up"'),
         (("metrics", 1, "name"), "loss", "metrics[1].name: a metric must be declared once, got 'loss' twice"),
         (("metrics", 0, "primary"), True, "metrics[1].primary: at most one metric must be primary"),
         (("metrics", 0, "source"), {"kind": "file"}, "metrics[0].source: the kind file must have 'path'"),
         (("fidelity", "min"), 99, "fidelity.min: `min <= max` must hold, got (min=99, max=27)"),
-        (("fidelity", "max"), "many", "fidelity.max: must be of type integer, got \"many\""),
+        (("fidelity", "max"), "many", 'fidelity.max: must be of type integer, got "many"'),
         (("checkpoints", "epoch_from"), "epoch_(", "checkpoints.epoch_from: must be a regular expression"),
-        (("checkpoints", "epoch_from"), "epoch", "checkpoints.epoch_from: must have 1 group in parentheses, got 'epoch'"),
+        (
+            ("checkpoints", "epoch_from"),
+            "epoch",
+            "checkpoints.epoch_from: must have 1 group in parentheses, got 'epoch'",
+        ),
         (("actions",), {}, "actions: minProperties 1 must hold, got {}"),
-        (("actions", "train", "python_script"), ..., "actions.train: must have exactly one of command and python_script, got neither"),
-        (("actions", "train", "command"), "x", "actions.train: must have exactly one of command and python_script, got both"),
-        (("actions", "train", "python_script"), "scripts/no.py", "actions.train.python_script: must be a file of the skill"),
+        (
+            ("actions", "train", "python_script"),
+            ...,
+            "actions.train: must have exactly one of command and python_script, got neither",
+        ),
+        (
+            ("actions", "train", "command"),
+            "x",
+            "actions.train: must have exactly one of command and python_script, got both",
+        ),
+        (
+            ("actions", "train", "python_script"),
+            "scripts/no.py",
+            "actions.train.python_script: must be a file of the skill",
+        ),
         (("actions", "train", "python_script"), "../../x.py", "actions.train.python_script: must match"),
-        (("actions", "train", "inputs", "dataset.train_path", "type"), "disk", "must be one of file, folder, list, local_glob"),
+        (
+            ("actions", "train", "inputs", "dataset.train_path", "type"),
+            "disk",
+            "must be one of file, folder, list, local_glob",
+        ),
         (("actions", "train", "metric"), "f1", "actions.train.metric: must be a declared metric, got 'f1'"),
         (("data_sources", "trian"), {}, "data_sources.trian: must be a declared action (did you mean train?)"),
         (("required_credentials",), ["hf_token=abc"], "required_credentials[0]: must match"),
         (("runtime",), "container", "a container model must name a container_image, got none for train, evaluate"),
     ],
-)  # fmt: skip
+)
 def test_every_fault_is_named_with_its_place(tmp_path, path, value, fault):
     message = fault_of(write_skill(tmp_path, info=changed(INFO, path, value)))
     assert fault in message

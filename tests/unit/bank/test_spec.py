@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skill_files import INFO, TEMPLATE, changed
 
-from tao_automl.bank import apply_overrides, data_source_overrides, dump_yaml, flatten, known_properties, nest, render_spec
+from tao_automl.bank import (
+    apply_overrides,
+    data_source_overrides,
+    dump_yaml,
+    flatten,
+    known_properties,
+    nest,
+    render_spec,
+)
 from tao_automl.errors import SettingsError, SkillError
 
 keys = st.text(alphabet=st.characters(exclude_characters=".", exclude_categories=["Cs"]), min_size=1, max_size=6)
@@ -17,8 +25,30 @@ scalars = (
     | st.integers(-(10**20), 10**20)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-    | st.sampled_from(["1e-5", "1e5", "yes", "null", "~", "0x1F", "1_000", "12:30", "2024-01-01", "=", "<<", "", " a", "a: b", "#x", ".5", "0o7", "-", "é\u2028"])
-)  # fmt: skip
+    | st.sampled_from(
+        [
+            "1e-5",
+            "1e5",
+            "yes",
+            "null",
+            "~",
+            "0x1F",
+            "1_000",
+            "12:30",
+            "2024-01-01",
+            "=",
+            "<<",
+            "",
+            " a",
+            "a: b",
+            "#x",
+            ".5",
+            "0o7",
+            "-",
+            "é\u2028",
+        ]
+    )
+)
 values = st.recursive(scalars, lambda v: st.lists(v, max_size=3) | st.dictionaries(keys, v, max_size=3), max_leaves=8)
 trees = st.dictionaries(keys, values, max_size=4)
 
@@ -94,6 +124,7 @@ def test_overrides_are_nested_dotted_or_short(override):
     assert (spec["train"]["optim"]["lr"], spec["train"]["batch_size"], spec["train"]["num_epochs"]) == (0.1, 64, 3)
     assert spec["train"]["optim"]["weight_decay"] == 0.0001
     assert spec["augment"] == {"flip": True}
+    assert override({"train": {}}) == TEMPLATE
     assert before == TEMPLATE
 
 
@@ -124,7 +155,13 @@ def test_faults_of_overrides(override, overrides, law, hint):
 def test_layers_and_inactive_keys(toy):
     skill = toy()
     params = {"train.optim.lr": 0.01, "model.kind": "forest", "model.trees": 50}
-    spec = render_spec(skill, "train", overrides={"epochs": 9, "train.optim.lr": 0.5}, params=params, fixed_values={"train.num_epochs": 3})
+    spec = render_spec(
+        skill,
+        "train",
+        overrides={"epochs": 9, "train.optim.lr": 0.5},
+        params=params,
+        fixed_values={"train.num_epochs": 3},
+    )
     assert spec["train"]["num_epochs"] == 3
     assert spec["train"]["optim"]["lr"] == 0.01
     assert spec["model"] == {"kind": "forest", "trees": 50}
@@ -142,7 +179,7 @@ def test_the_order_of_parameters_does_not_change_the_file(toy):
 def test_an_action_without_a_schema_has_a_template_only(toy):
     spec = render_spec(toy(), "evaluate", fixed_values={"evaluate.checkpoint": "../a/results/x.ckpt"})
     assert spec["evaluate"]["checkpoint"] == "../a/results/x.ckpt"
-    with pytest.raises(SettingsError, match="train.num_epochs: no such key"):
+    with pytest.raises(SettingsError, match=r"train.num_epochs: no such key"):
         render_spec(toy(), "evaluate", fixed_values={"train.num_epochs": 1})
     with pytest.raises(SkillError, match="must declare the action 'export'"):
         render_spec(toy(), "export")
@@ -159,7 +196,7 @@ def test_data_sources(toy):
     }
     assert data_source_overrides(skill, "evaluate", None, "/data/eval") == {"dataset.eval_path": "/data/eval"}
     assert data_source_overrides(skill, "train") == {}
-    with pytest.raises(SettingsError, match="dataset.train_path: must be given one train_dataset, got 2"):
+    with pytest.raises(SettingsError, match=r"dataset.train_path: must be given one train_dataset, got 2"):
         data_source_overrides(skill, "train", ["/a", "/b"])
 
 

@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from tao_automl.domain.parameters import Bool, Choice, Condition, Fixed, Float, Int, Scale
 from tao_automl.domain.space import SearchSpace
 
-json_scalars = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9).map(lambda x: x + 0.5) | st.text(max_size=3)
+json_scalars = (
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9).map(lambda x: x + 0.5) | st.text(max_size=3)
+)
 json_values = st.recursive(json_scalars, lambda inner: st.lists(inner, max_size=2), max_leaves=3)
 
 
@@ -28,7 +30,9 @@ def floats(draw, name="x", when=None):
         return Float(name=name, low=2.0**low, high=2.0**high, default=default, scale=scale, when=when)
     if scale is Scale.LOG:
         low = 10 ** draw(st.floats(-12, 3))
-        return Float(name=name, low=low, high=low * 10 ** draw(st.floats(0.01, 12)), default=low, scale=scale, when=when)
+        return Float(
+            name=name, low=low, high=low * 10 ** draw(st.floats(0.01, 12)), default=low, scale=scale, when=when
+        )
     low, width = draw(st.floats(-1e6, 1e6)), draw(st.floats(0.01, 1e6))
     step = draw(st.none() | st.sampled_from([0.1, 0.25, 0.5]))
     if step is not None:

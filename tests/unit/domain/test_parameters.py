@@ -94,36 +94,69 @@ def test_steps_on_a_logarithm():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Float(name="lr", low=0.0, high=math.inf, default=1), "lr: finite `low < high` must hold, got (low=0.0, high=inf)"),
+        (
+            lambda: Float(name="lr", low=0.0, high=math.inf, default=1),
+            "lr: finite `low < high` must hold, got (low=0.0, high=inf)",
+        ),
         (lambda: Float(name="lr", low=2, high=1, default=1), "lr: finite `low < high` must hold, got (low=2, high=1)"),
         (lambda: Float(name="lr", low=-1e308, high=1e308, default=1), "lr: finite `low < high` must hold"),
-        (lambda: Float(name="lr", low=0, high=1, default=0.1, scale=Scale.LOG), "lr: `0 < low` must hold, got (low=0, high=1, scale=log)"),
-        (lambda: Float(name="p", low=0.5, high=1, default=0.5, scale=Scale.LOGIT), "p: `0 < low` and `high < 1` must hold"),
-        (lambda: Float(name="x", low=0, high=1, default=2), "x: `low <= default <= high` must hold, got (default=2.0, low=0.0, high=1.0)"),
+        (
+            lambda: Float(name="lr", low=0, high=1, default=0.1, scale=Scale.LOG),
+            "lr: `0 < low` must hold, got (low=0, high=1, scale=log)",
+        ),
+        (
+            lambda: Float(name="p", low=0.5, high=1, default=0.5, scale=Scale.LOGIT),
+            "p: `0 < low` and `high < 1` must hold",
+        ),
+        (
+            lambda: Float(name="x", low=0, high=1, default=2),
+            "x: `low <= default <= high` must hold, got (default=2.0, low=0.0, high=1.0)",
+        ),
         (lambda: Float(name="x", low=0, high=1, default=math.nan), "x: `low <= default <= high` must hold"),
         (lambda: Float(name="x", low=0, high=1, default=True), "x: `low <= default <= high` must hold"),
-        (lambda: Float(name="x", low=1e6, high=1e6 + 1e-8, default=1e6), "x: a range that 12 digits tell apart must hold"),
-        (lambda: Float(name="x", low=0, high=1, default=0, legal_low=0.1), "x: `legal_low <= low`, `high <= legal_high` must hold"),
+        (
+            lambda: Float(name="x", low=1e6, high=1e6 + 1e-8, default=1e6),
+            "x: a range that 12 digits tell apart must hold",
+        ),
+        (
+            lambda: Float(name="x", low=0, high=1, default=0, legal_low=0.1),
+            "x: `legal_low <= low`, `high <= legal_high` must hold",
+        ),
         (lambda: Float(name="x", low=0, high=1, default=0, popular=(3,)), "x: every popular value a member must hold"),
-        (lambda: Float(name="x", low=0, high=1, default=0, prior=Prior(mean=4)), "x: `low <= prior mean <= high` must hold"),
-        (lambda: Float(name="x", low=0, high=1, default=0.3, step=0.2), "x: a default in [low, high] that is `low + k * 0.2` must hold"),
+        (
+            lambda: Float(name="x", low=0, high=1, default=0, prior=Prior(mean=4)),
+            "x: `low <= prior mean <= high` must hold",
+        ),
+        (
+            lambda: Float(name="x", low=0, high=1, default=0.3, step=0.2),
+            "x: a default in [low, high] that is `low + k * 0.2` must hold",
+        ),
         (lambda: Float(name="x", low=0, high=1, default=0, step=2), "x: `0 < step <= high - low` must hold"),
         (lambda: Int(name="n", low=1, high=2**50, default=1), "n: `-2**40 <= low < high <= 2**40` must hold"),
         (lambda: Int(name="n", low=1, high=10**400, default=1), "n: finite `low < high` must hold"),
         (lambda: Int(name="n", low=1, high=8.5, default=1), "n: an integer high must hold, got (high=8.5)"),
-        (lambda: Int(name="n", low=8, high=64, default=24, scale=Scale.POWER2), "n: a default in [low, high] that is a power of two"),
+        (
+            lambda: Int(name="n", low=8, high=64, default=24, scale=Scale.POWER2),
+            "n: a default in [low, high] that is a power of two",
+        ),
         (lambda: Bool(name="b", default=1), "b: a default of true or false must hold, got (default=1)"),
         (lambda: Choice(name="c", options=("a",), default="a"), "c: at least two options must hold"),
         (lambda: Choice(name="c", options=(1, 1.0), default=1), "c: distinct options must hold"),
         (lambda: Choice(name="c", options=("a", "b"), default="z"), "c: a default among the options must hold"),
-        (lambda: Choice(name="c", options=("a", "b"), default="a", weights=(1,)), "c: one finite weight >= 0 per option"),
-        (lambda: Choice(name="c", options=("a", "b"), default="a", weights=(0, 0)), "c: one finite weight >= 0 per option"),
+        (
+            lambda: Choice(name="c", options=("a", "b"), default="a", weights=(1,)),
+            "c: one finite weight >= 0 per option",
+        ),
+        (
+            lambda: Choice(name="c", options=("a", "b"), default="a", weights=(0, 0)),
+            "c: one finite weight >= 0 per option",
+        ),
         (lambda: Choice(name="c", options=("a", math.inf), default="a"), "a number must be finite, got inf"),
         (lambda: Fixed(name="f", value={1, 2}), "a value must be JSON, got set"),
         (lambda: Condition(clauses=()), "a condition must name at least one parent"),
         (lambda: Condition.of({"a": []}), "a condition on a must allow at least one value"),
     ],
-)  # fmt: skip
+)
 def test_impossible_parameters_cannot_be_constructed(make, message):
     with pytest.raises(SearchSpaceError) as caught:
         make()

@@ -125,7 +125,7 @@ def test_cast_takes_sloppy_input_and_fills_in_fixed_values():
 
 def test_signatures_unify_integers_and_floats_by_declared_type():
     assert SPACE.signature({"lr": 1, "kind": "cnn"}) == SPACE.signature({"lr": 1.0, "kind": "cnn", "epochs": 3})
-    assert SPACE.signature({"lr": 1, "kind": "cnn"}) == "49a4ec1cb1d2e0d6" or len(SPACE.signature(SPACE.default())) == 16
+    assert SPACE.signature(SPACE.default()) == "3eb2fb825b7c25c4"  # stored in journals: it must never change
 
 
 def test_unknown_names_come_with_the_nearest():
@@ -138,8 +138,14 @@ def test_unknown_names_come_with_the_nearest():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ((Fixed(name="a", value=1), Fixed(name="a", value=2)), "every parameter must have a name of its own, got a twice"),
-        ((Bool(name="a", default=True, when=Condition.of({"b": [1]})),), "a: depends on b, which is no parameter of this space"),
+        (
+            (Fixed(name="a", value=1), Fixed(name="a", value=2)),
+            "every parameter must have a name of its own, got a twice",
+        ),
+        (
+            (Bool(name="a", default=True, when=Condition.of({"b": [1]})),),
+            "a: depends on b, which is no parameter of this space",
+        ),
         (
             (
                 Bool(name="a", default=True, when=Condition.of({"c": [True]})),
@@ -153,7 +159,7 @@ def test_unknown_names_come_with_the_nearest():
             "conditions must not depend on each other in a circle, got a -> a",
         ),
     ],
-)  # fmt: skip
+)
 def test_impossible_spaces(parameters, message):
     with pytest.raises(SearchSpaceError) as caught:
         SearchSpace(parameters)
@@ -205,7 +211,10 @@ def test_a_large_grid_is_lazy():
 
 def test_sampling_twenty_parameters_is_quick():
     pairs = [
-        (Float(name=f"f{i}", low=1e-5, high=1, default=0.1, scale=Scale.LOG), Int(name=f"i{i}", low=1, high=9, default=1))
+        (
+            Float(name=f"f{i}", low=1e-5, high=1, default=0.1, scale=Scale.LOG),
+            Int(name=f"i{i}", low=1, high=9, default=1),
+        )
         for i in range(10)
     ]
     space = SearchSpace(tuple(itertools.chain(*pairs)))

@@ -18,7 +18,7 @@ def evaluate(spec: Spec) -> None:
 
     trained = load(spec.required_path("evaluate.checkpoint"), "evaluate.checkpoint")
     role, target = "dataset.eval_path", trained.target
-    table = read_for(trained, spec.required_path(role), role, (target.name,))
+    table = read_for(trained, spec.required_path(role), role, target.name, target.spelled)
     truth = target.encode(table[target.name], role)
     with limited_threads(spec.threads()):
         metrics = score(target.is_classification, truth, predict_table(trained, table, role))

@@ -16,7 +16,7 @@ def predict(spec: Spec) -> None:
 
     trained = load(spec.required_path("predict.checkpoint"), "predict.checkpoint")
     role, id_column = "dataset.predict_path", spec.optional("dataset.id_column")
-    table = read_for(trained, spec.required_path(role), role, (id_column,) if id_column else ())
+    table = read_for(trained, spec.required_path(role), role, id_column)
     with limited_threads(spec.threads()):
         predicted = predict_table(trained, table, role)
     result = predictions(trained, predicted, table, id_column)

@@ -106,7 +106,17 @@ def _separate(
     validation = read_table(path, _VALIDATION, text_columns)
     require_columns(validation, [target.name, *feature_names], _VALIDATION)
     target.encode(validation[target.name], _VALIDATION)
+    for name in feature_names:
+        if is_number_like(table[name]):
+            _check_numbers(validation[name])
     return table, validation
+
+
+def _check_numbers(column: pd.Series) -> None:
+    try:
+        numbers(column)
+    except UserFault as fault:
+        raise UserFault(f"{_VALIDATION}: {fault.message}", fault.hint) from None
 
 
 def _split(table: pd.DataFrame, target: Target, spec: Spec) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -22,8 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def predict() -> None:
         model = load(Path(__file__).resolve().parent / "model.ckpt", "model.ckpt")
-        needed = (options.id_column,) if options.id_column else ()
-        table = read_for(model, options.input, "input", needed)
+        table = read_for(model, options.input, "input", options.id_column)
         result = predictions(model, predict_table(model, table, "input"), table, options.id_column)
         result.to_csv(sys.stdout if options.output == "-" else options.output, index=False)
 

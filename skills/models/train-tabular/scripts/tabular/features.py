@@ -17,6 +17,7 @@ from tabular.target import text_of, texts
 
 Floats = NDArray[np.float64]
 _RANK_POINTS = 101
+_LARGEST = 1e30  # forests compute in single precision, and variances must not overflow
 _UNIFORM_HALF_WIDTH = 3**0.5  # a uniform variable on (-√3, √3) has variance 1, like a standardised one
 
 
@@ -98,7 +99,7 @@ def is_number_like(column: pd.Series) -> bool:
 
 
 def numbers(column: pd.Series) -> Floats:
-    """The column as floats; times in days (since 1970), infinities as missing. Raises UserFault for text."""
+    """The column as floats; within ±1e30; times in days since 1970, infinities missing. Raises UserFault for text."""
     if not is_number_like(column):
         return _parsed(column)
     if pd.api.types.is_datetime64_any_dtype(column):
@@ -107,7 +108,7 @@ def numbers(column: pd.Series) -> Floats:
     if pd.api.types.is_timedelta64_dtype(column):
         return _days(column)
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isfinite(values), values, np.nan)
+    return np.where(np.isfinite(values), values.clip(-_LARGEST, _LARGEST), np.nan)
 
 
 def _days(spans: pd.Series) -> Floats:
@@ -182,19 +183,15 @@ def fit_features(table: pd.DataFrame, categorical: Iterable[str], settings: Feat
 def _fit_number(column: pd.Series, settings: FeatureSettings) -> NumericColumn:
     values = numbers(column)
     known = values[~np.isnan(values)]
-    if not known.size:
-        known = np.zeros(1)
-    fill = (
-        None
-        if settings.impute == "native"
-        else float(np.median(known) if settings.impute == "median" else known.mean())
-    )
+    native = settings.impute == "native" and known.size > 0  # boosting cannot bin a column without a single value
+    known = known if known.size else np.zeros(1)
+    middle = np.mean(known) if settings.impute == "mean" else np.median(known)
     center, scale = _center_and_scale(known, settings.scale)
     ranks = np.quantile(known, np.linspace(0, 1, _RANK_POINTS)).tolist() if settings.scale == "quantile" else []
     return NumericColumn(
         name=str(column.name),
-        fill=fill,
-        indicator=settings.indicator and known.size < values.size,
+        fill=None if native else float(middle),
+        indicator=settings.indicator and bool(np.isnan(values).any()),
         center=center,
         scale=scale,
         ranks=tuple(ranks),

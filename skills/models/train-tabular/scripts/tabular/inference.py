@@ -21,11 +21,11 @@ def predict_matrix(estimator: Estimator, target: Target, x: Floats) -> Floats:
     return raw if target.is_classification else np.asarray(raw * target.scale + target.center, dtype=np.float64)
 
 
-def read_for(trained: Trained, path: Path, role: str, needed: tuple[str, ...] = ()) -> pd.DataFrame:
-    """A table that has the model's input columns and those in `needed`, read as the training table was."""
-    text_columns = trained.features.text_inputs + ([trained.target.name] if trained.target.spelled else [])
-    table = read_table(path, role, [*text_columns, *needed])
-    require_columns(table, [*needed, *trained.features.inputs], role)
+def read_for(trained: Trained, path: Path, role: str, extra: str | None, extra_as_text: bool = True) -> pd.DataFrame:
+    """A table with the model's input columns and the column `extra`, read as the training table was."""
+    others = [extra] if extra else []
+    table = read_table(path, role, trained.features.text_inputs + (others if extra_as_text else []))
+    require_columns(table, [*others, *trained.features.inputs], role)
     return table
 
 

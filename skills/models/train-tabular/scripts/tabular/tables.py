@@ -2,6 +2,7 @@
 
 import gzip
 import warnings
+import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -89,6 +90,10 @@ def _read_parquet(path: Path, role: str) -> pd.DataFrame:
     except (ValueError, OSError) as error:
         raise UserFault(f"{role}: is not a readable Parquet file: {path}: {error}") from None
     _check_names(content.column_names, path, role)
+    nested = [field.name for field in content.schema if field.type.num_fields]
+    if nested:
+        message = f"{role}: columns that hold lists or records: {listed(map(repr, nested))}: {path}"
+        raise UserFault(message, "flatten them, or drop them from the file")
     table: pd.DataFrame = content.to_pandas(ignore_metadata=True)
     return table
 
@@ -111,5 +116,7 @@ def _explained(read: Callable[[], pd.DataFrame], path: Path, role: str) -> pd.Da
         raise UserFault(f"{role}: the file is empty: {path}", "the first row must hold the column names") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise UserFault(f"{role}: is not a readable table: {path}: {error}") from None
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserFault(f"{role}: is not a readable gzip file: {path}: {error}") from None
+    except OSError as error:
+        raise UserFault(f"{role}: cannot be read: {path}: {error.strerror}") from None

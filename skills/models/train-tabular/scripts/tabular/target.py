@@ -14,6 +14,7 @@ from tabular.tables import listed
 Floats = NDArray[np.float64]
 MOST_CLASSES_OF_NUMBERS = 20
 """A target of whole numbers with more distinct values than this is a quantity."""
+_LARGEST = 1e100  # squared errors of larger targets could overflow
 CLASSIFICATION, REGRESSION = "classification", "regression"
 
 
@@ -47,15 +48,16 @@ def decide_task(column: pd.Series, asked: str) -> tuple[str, str]:
 
 
 def check_target(column: pd.Series, role: str) -> None:
-    """Raises UserFault for missing and infinite targets."""
+    """Raises UserFault for missing, infinite and absurdly large targets."""
     missing = int(column.isna().sum())
     if missing:
         hint = 'remove these rows; in a CSV "NA", "None", "null" and "nan" mean missing: no class can be named so'
         raise UserFault(f"{role}: {missing} of {len(column)} rows have no target in column {column.name!r}", hint)
     if pd.api.types.is_numeric_dtype(column):
-        infinite = int(np.isinf(column.to_numpy(dtype=np.float64)).sum())
-        if infinite:
-            raise UserFault(f"{role}: {infinite} targets in column {column.name!r} are infinite", "remove these rows")
+        endless = int((np.abs(column.to_numpy(dtype=np.float64)) > _LARGEST).sum())
+        if endless:
+            message = f"{role}: {endless} targets in column {column.name!r} are infinite or beyond {_LARGEST:g}"
+            raise UserFault(message, "remove these rows, or scale the target")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,104 @@
+"""The table of all trials, and what is shown in place of the charts where scripts do not run."""
+
+from collections.abc import Callable
+
+from tao_automl.report.importance import Importance
+from tao_automl.report.labels import middle
+from tao_automl.report.markup import Markup, numeric, tag
+from tao_automl.report.page_sections import part
+from tao_automl.report.reading import SUCCEEDED, Parameter, Report, Trial
+from tao_automl.report.values import number
+from tao_automl.report.wording import duration, figure, spec_value, trial_time, whole
+
+COLUMNS = 4
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 800, 220, 60, 24
+
+
+def trials_part(report: Report, importance: Importance) -> Markup | None:
+    """A row a trial, the best first; the script sorts, filters and unfolds them."""
+    if not report.trials:
+        return None
+    shares = dict(importance.shares)
+    shown = sorted(report.searched, key=lambda parameter: -shares.get(parameter.key, 0.0))[:COLUMNS]
+    heads = ["Trial", "Status", report.metric, "Budget", *(middle(p.label, 24) for p in shown), "Time", "Failure"]
+    ranked = report.ranked()
+    seen = {trial.index for trial in ranked}
+    rows = [_row(report, trial, shown) for trial in (*ranked, *(t for t in report.trials if t.index not in seen))]
+    head = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in heads)))
+    body = tag("table", head, tag("tbody", *rows), id="trial-table")
+    return part("trials", "Trials", tag("div", id="trial-tools"), tag("div", body, class_="scroll"))
+
+
+def _row(report: Report, trial: Trial, shown: list[Parameter]) -> Markup:
+    best = report.is_best(trial)
+    seconds = trial_time(trial)
+    return tag(
+        "tr",
+        tag("th", "★ " if best else None, trial.rec, scope="row", data_v=trial.index),
+        tag("td", tag("span", trial.status, class_=f"s s-{trial.status if trial.status.isalpha() else 'other'}")),
+        _number(trial.value, figure(trial.value)),
+        _number(trial.budget, whole(trial.budget)),
+        *(_spec(trial, parameter) for parameter in shown),
+        _number(seconds, duration(seconds)),
+        tag("td", trial.failure_class.replace("_", " ")),
+        data_t=trial.index,
+        class_="best" if best else None,
+    )
+
+
+def _number(value: float | None, words: str) -> Markup:
+    return tag("td", words, class_="num", data_v=value)
+
+
+def _spec(trial: Trial, parameter: Parameter) -> Markup:
+    if parameter.key not in trial.specs:
+        return numeric("—")
+    value = trial.specs[parameter.key]
+    return tag("td", spec_value(value, 30), class_="num", data_v=number(value))
+
+
+def without_script(report: Report) -> Markup:
+    """A still picture of the progress, for pages that are shown with scripts switched off."""
+    note = tag("p", "Scripts are switched off here: the interactive charts are left out, the tables are complete.")
+    return tag("noscript", tag("section", note, _picture(report), class_="part"))
+
+
+def _picture(report: Report) -> Markup | None:
+    scored = [trial for trial in report.trials if trial.scored and trial.value is not None]
+    if not scored:
+        return None
+    values = [trial.value for trial in scored if trial.value is not None]
+    low, high = min(values), max(values)
+    right = max(1, len(report.trials) - 1)
+
+    def x(trial: Trial) -> float:
+        return _LEFT + (_WIDTH - _LEFT - 12) * trial.index / right
+
+    def y(value: float) -> float:
+        share = (value - low) / (high - low) if high > low else 0.5
+        return 12 + (_HEIGHT - _BOTTOM - 24) * (1 - share)
+
+    dots = [tag("circle", cx=f"{x(t):.1f}", cy=f"{y(t.value or 0.0):.1f}", r="3") for t in scored]
+    ends = [
+        tag("text", figure(value), x=_LEFT - 8, y=f"{y(value) + 4:.1f}", text_anchor="end") for value in {low, high}
+    ]
+    caption = tag("text", "trials in order of their start", x=_WIDTH - 12, y=_HEIGHT - 6, text_anchor="end")
+    line = tag("path", d=_steps(report, scored, x, y), class_="line")
+    label = f"{report.metric} of {len(scored)} trials, and the best so far"
+    return tag(
+        "svg", *dots, line, *ends, caption, viewBox=f"0 0 {_WIDTH} {_HEIGHT}", role="img", aria_label=label, class_="still"
+    )
+
+
+def _steps(report: Report, scored: list[Trial], x: Callable[[Trial], float], y: Callable[[float], float]) -> str:
+    """The best so far, as a path of steps."""
+    path, best = "", None
+    for trial in scored:
+        if trial.value is None or trial.status != SUCCEEDED:
+            continue
+        if best is None:
+            path = f"M{x(trial):.1f} {y(trial.value):.1f}"
+        if best is None or report.cost(trial.value) < report.cost(best):
+            best = trial.value
+            path += f"H{x(trial):.1f}V{y(best):.1f}"
+    return f"{path}H{_WIDTH - 12}" if path else ""
