@@ -12,6 +12,7 @@ from tao_automl.engine.world import Callbacks
 from tao_automl.errors import SettingsError
 
 ALIASES = {"sdk": "platform_sdk", "workspace_path": "workspace_dir"}
+BY_HAND = "by hand"  # the platform of a study: there is none
 NOT_YET = ("feedback_fn", "wandb_config", "plan_token")
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from tao_automl.domain.events import Event
 from tao_automl.domain.experiment import Experiment, fold
 from tao_automl.engine.loop import Listener
-from tao_automl.errors import JournalConflict, PlatformUnavailable
-from tao_automl.runner.arguments import Arguments, make_callbacks, refuse_unknown
+from tao_automl.errors import JournalConflict, PlatformUnavailable, UserError
+from tao_automl.runner.arguments import BY_HAND, Arguments, make_callbacks, refuse_unknown
 from tao_automl.runner.mailbox import request_cancel
 from tao_automl.runner.result import Result, build_result
 from tao_automl.runner.runs import Run, end, open_journal, open_platform, resume
@@ -97,6 +97,8 @@ def _take_over(folder: Path) -> Result | None:
 
 def _recorded_run(folder: Path, on_event: Listener | None = None, callbacks: Mapping[str, Any] | None = None) -> Run:
     recorded = Arguments.recorded(read_experiment(folder).facts)
+    if recorded.platform == BY_HAND:
+        raise UserError(f"{folder}: the trials of this study are run by hand", "use `ask` and `tell`")
     return Run(
         workspace=folder,
         platform=open_platform(recorded.platform, folder, recorded.platform_options),

@@ -14,18 +14,15 @@ from tao_automl.domain.ports import Journal
 from tao_automl.domain.problem import finite
 from tao_automl.domain.trial import Origin, Promote, Start, Trial, TrialState
 from tao_automl.errors import SettingsError, UserError
-from tao_automl.runner.arguments import Arguments
+from tao_automl.runner.arguments import BY_HAND, Arguments
 from tao_automl.runner.runs import created, open_journal
 from tao_automl.runner.setup import Setup, prepare
-
-PLATFORM = "by hand"
-
 
 @dataclass(frozen=True, slots=True)
 class _NoPlatform:
     """What `prepare` wants to know of a platform when there is none."""
 
-    name: str = PLATFORM
+    name: str = BY_HAND
 
     def capacity(self, gpus: int) -> int | None:
         return None
@@ -163,7 +160,7 @@ def create_study(
     arguments = Arguments(
         skill_dir=str(skill_dir),
         action="train",
-        platform=PLATFORM,
+        platform=BY_HAND,
         automl_algorithm=algorithm,
         automl_settings=dict(settings or {}),
         spec_overrides=dict(spec_overrides or {}),
@@ -172,7 +169,7 @@ def create_study(
     )
     setup = prepare(arguments, _NoPlatform())
     journal = open_journal(Path(workspace).expanduser().absolute(), "create")
-    journal.append([created(setup, PLATFORM, scored_by_callback=True)], expect=0)
+    journal.append([created(setup, BY_HAND, scored_by_callback=True)], expect=0)
     return Study(journal, setup)
 
 
@@ -181,7 +178,7 @@ def open_study(workspace: str | Path) -> Study:
     journal = open_journal(Path(workspace).expanduser().absolute(), "write")
     try:
         facts = fold(journal.read()).facts
-        if facts.platform != PLATFORM:
+        if facts.platform != BY_HAND:
             raise UserError(
                 f"{workspace}: the trials of this run are run on `{facts.platform}`",
                 "resume it with `tao-automl resume`",

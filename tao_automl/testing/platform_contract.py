@@ -46,7 +46,21 @@ Submit: TypeAlias = Callable[..., str]
 
 ENDED = tuple(state for state in JobState if state.ended)
 STARTED = (JobState.RUNNING, *ENDED)
-NASTY = ("a b", "'", '"', "$(touch pwned)", "`touch pwned`", "; touch pwned", "a\nb", "-rf", "--", "\\n", "*", "é\u4f60\u597d", "")
+NASTY = (
+    "a b",
+    "'",
+    '"',
+    "$(touch pwned)",
+    "`touch pwned`",
+    "; touch pwned",
+    "a\nb",
+    "-rf",
+    "--",
+    "\\n",
+    "*",
+    "é\u4f60\u597d",
+    "",
+)
 _POLL_SECONDS = 0.02
 _MARK = "CONTRACT_MARK"
 
@@ -255,9 +269,7 @@ class PlatformContract:
             assert platform.get_job_logs(handle, 7).lines == ()
             assert platform.get_job_outputs(handle).files == ()
 
-    def test_a_job_outlives_the_process_that_created_it(
-        self, open_platform: OpenPlatform, make_spec: MakeSpec
-    ) -> None:
+    def test_a_job_outlives_the_process_that_created_it(self, open_platform: OpenPlatform, make_spec: MakeSpec) -> None:
         spec = make_spec(*shell("sleep 0.5; echo survived"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a child of a process with threads: it makes one call, and dies
@@ -274,7 +286,9 @@ class PlatformContract:
     # Logs
 
     def test_log_lines_are_whole_and_none_is_lost(self, platform: PlatformSDK, submit: Submit) -> None:
-        script = "for i in 1 2 3 4 5 6 7 8 9; do printf 'step %s ' $i; sleep 0.03; echo 'é 你好 ✓'; echo err $i >&2; done"
+        script = (
+            "for i in 1 2 3 4 5 6 7 8 9; do printf 'step %s ' $i; sleep 0.03; echo 'é 你好 ✓'; echo err $i >&2; done"
+        )
         handle = submit(*shell(script))
         lines: list[str] = []
         cursor, ended = 0, False
@@ -351,14 +365,18 @@ class PlatformContract:
     def test_variables_and_files_arrive_literally(self, platform: PlatformSDK, submit: Submit) -> None:
         nasty = "\n".join(NASTY)
         script = 'printf %s "$V" | cksum; cksum < spec.yaml; cksum < deep/er/f; ls'
-        lines = self.run(platform, submit(*shell(script), env={"V": nasty}, files={"spec.yaml": nasty, "deep/er/f": ""}))
+        lines = self.run(
+            platform, submit(*shell(script), env={"V": nasty}, files={"spec.yaml": nasty, "deep/er/f": ""})
+        )
         assert lines[:3] == [_cksum(nasty), _cksum(nasty), _cksum("")]
         assert "pwned" not in lines
 
     def test_the_code_is_there(self, platform: PlatformSDK, submit: Submit, tmp_path: Path) -> None:
         (tmp_path / "skill").mkdir()
         (tmp_path / "skill" / "train.sh").write_text("echo trained with $1\n")
-        assert self.run(platform, submit("sh", "code/train.sh", "x", code=str(tmp_path / "skill"))) == ["trained with x"]
+        assert self.run(platform, submit("sh", "code/train.sh", "x", code=str(tmp_path / "skill"))) == [
+            "trained with x"
+        ]
 
     def test_it_is_ready_for_torchrun(self, platform: PlatformSDK, submit: Submit) -> None:
         handle = submit(*shell('echo "$NNODES $NODE_RANK $NPROC_PER_NODE ${MASTER_ADDR:+addr} ${MASTER_PORT:+port}"'))

@@ -403,6 +403,7 @@ BAD_DATA: dict[str, tuple[str | bytes | None, dict[str, Any], str]] = {
     "UTF-16": (GOOD.encode("utf-16"), {}, "is not UTF-8"),
     "ragged": (GOOD + "1,2,x,4\n", {}, "not a readable table"),
     "wide": (re.sub(r"(?m)([xy])$", r"\1,9", GOOD), {}, "not a readable table"),
+    "semicolons": (GOOD.replace(",", ";"), {}, "cells are not separated by ','"),
     "unknown ignored column": (GOOD, {"dataset.ignore_columns": ["A"]}, "did you mean 'a'?"),
     "target ignored": (GOOD, {"dataset.ignore_columns": ["target"]}, "also the id column or an ignored one"),
     "unknown id": (GOOD, {"dataset.id_column": "key"}, "no column 'key'"),

@@ -13,6 +13,7 @@ import pandas as pd
 from tabular.faults import UserFault, nearest
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".csv.gz": ",", ".tsv.gz": "\t"}
+_OTHER_SEPARATORS = ",;\t|"
 _SHOWN = 12
 
 
@@ -75,6 +76,8 @@ def _read_text(path: Path, role: str, text_columns: Collection[str]) -> pd.DataF
     header = _explained(lambda: read(header=None, nrows=1, dtype=str, keep_default_na=False), path, role)
     names = [str(name) for name in header.iloc[0]]
     _check_names(names, path, role)
+    if len(names) == 1 and any(mark in names[0] for mark in _OTHER_SEPARATORS):
+        raise UserFault(f"{role}: cells are not separated by {separator!r}: {path}: the first row is {names[0]!r}")
     # The names are given and the header skipped, or pandas would rename what it finds odd (a second "x", an empty one).
     as_text: Mapping[str, type[str]] = {name: str for name in text_columns if name in names}
     return _explained(lambda: read(header=0, names=names, dtype=as_text, index_col=False), path, role)
