@@ -1,13 +1,14 @@
 """The live display's picture of a snapshot, never larger than the terminal."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from tao_automl.cli.board import ActiveJob, Snapshot, Standing
-from tao_automl.cli.narrate import Line, evaluation_text, number, params_text, steady
+from tao_automl.cli.narrate import Line, evaluation_text, number, one_line, params_text, steady
 from tao_automl.domain.events import Purpose
 from tao_automl.domain.experiment import Job
 
@@ -31,7 +32,7 @@ def draw(snapshot: Snapshot, width: int, height: int, footer: str = "") -> Rende
     parts: list[RenderableType] = list(top)
     gap = [Text("")] if tall else []
     if jobs:
-        parts += [*gap, _jobs(snapshot, jobs, width)]
+        parts += [*gap, *_jobs(snapshot, jobs, width)]
     if lines:
         parts += [*gap, *(_event(line, width) for line in snapshot.lines[-lines:])]
     return Group(*parts, *bottom)
@@ -131,53 +132,81 @@ def _gain(standing: Standing, value: float) -> Text:
     return how.append(f" than the default's {number(default.score.value)}", style="dim")
 
 
-def _jobs(snapshot: Snapshot, lines: int, width: int) -> Table:
-    assert snapshot.standing
+def _jobs(snapshot: Snapshot, lines: int, width: int) -> list[Text]:
+    """A heading, a line for each job, and how many more there are."""
+    standing = snapshot.standing
+    assert standing
     fits = snapshot.jobs <= lines - 1
     shown = snapshot.active[: lines - 1 if fits else lines - 2]
-    table = _empty_table(snapshot.standing, shown, width)
-    for active in shown:
-        table.add_row(*_cells(active, snapshot, width))
-    if not fits:
-        table.add_row(Text(""), Text(f"and {snapshot.jobs - len(shown)} more", style="dim"))
-    return table
+    columns = _columns(standing, shown, width)
+    rows = [_row(columns, _cells(active, standing, snapshot.now), width) for active in shown]
+    more = [] if fits else [Text(f"      and {snapshot.jobs - len(shown)} more", style="dim")]
+    return [_row(columns, [(column.head, "dim") for column in columns], width), *rows, *more]
 
 
-def _empty_table(standing: Standing, shown: Sequence[ActiveJob], width: int) -> Table:
+@dataclass(frozen=True, slots=True)
+class _Column:
+    head: str
+    width: int
+    right: bool = False
+    tail: bool = False  # too long a text keeps its end
+
+
+def _columns(standing: Standing, shown: Sequence[ActiveJob], width: int) -> list[_Column]:
+    """Of widths that depend on nothing that changes from one drawing to the next but the names."""
+    wide = width >= WIDE
+    names = [cell_len(_name(active.job)) for active in shown]
+    evaluating = any(active.job.purpose is not Purpose.TRAIN for active in shown)
     unit = standing.facts.fidelity.unit if standing.facts.fidelity else "epoch"
-    widest = max((len(active.job.handle or active.job.key) for active in shown), default=8)
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, width=width, header_style="dim")
-    table.add_column("trial", width=8 if any(a.job.purpose is not Purpose.TRAIN for a in shown) else 5, no_wrap=True)
-    table.add_column("job", width=min(max(widest, 8), 30 if width >= WIDE else 14), no_wrap=True)
-    table.add_column("state", width=7, no_wrap=True)
-    table.add_column(unit[:7], width=7, no_wrap=True, justify="right")
-    table.add_column(standing.facts.objective.metric, width=10, no_wrap=True, justify="right", overflow="ellipsis")
-    table.add_column("time", width=6, no_wrap=True, justify="right")
-    if width >= WIDE:
-        table.add_column("left", width=6, no_wrap=True, justify="right")
-    table.add_column("settings", ratio=1, no_wrap=True, overflow="ellipsis")
-    return table
-
-
-def _cells(active: ActiveJob, snapshot: Snapshot, width: int) -> list[Text]:
-    job, standing = active.job, snapshot.standing
-    assert standing
-    state, report = _state(job), job.last_report
-    value = report.values.get(standing.facts.objective.metric) if report else None
-    seconds = job.seconds(snapshot.now) if job.started_at is not None else None
-    training = job.purpose is Purpose.TRAIN
-    name = job.handle or job.key
-    room = 30 if width >= WIDE else 14
-    cells = [
-        Text(str(job.trial) if training else job.purpose.value),
-        Text(name if len(name) <= room else f"…{name[1 - room :]}", style="dim"),
-        Text(state, style=STATE_STYLES[state]),
-        Text(f"{report.epoch if report else 0}/{job.budget}" if training and standing.facts.fidelity else "-"),
-        Text("-" if value is None else steady(value)),
-        Text(clock(seconds)),
+    return [
+        _Column("trial", 8 if evaluating else 5),
+        _Column("job", min(max([8, *names]), 30 if wide else 14), tail=True),
+        _Column("state", 7),
+        _Column(unit, 7, right=True),
+        _Column(standing.facts.objective.metric, 10, right=True),
+        _Column("time", 6, right=True),
+        _Column("left", 6 if wide else 0, right=True),
+        _Column("settings", 0 if width < 70 else width),
     ]
-    left = [Text(clock(_left(active, seconds)))] if width >= WIDE else []
-    return [*cells, *left, Text(params_text(active.trial.params), style="dim")]
+
+
+def _cells(active: ActiveJob, standing: Standing, now: float) -> list[tuple[str, str]]:
+    """Text and style of each column."""
+    job, report, state = active.job, active.job.last_report, _state(active.job)
+    training = job.purpose is Purpose.TRAIN
+    value = report.values.get(standing.facts.objective.metric) if report else None
+    seconds = job.seconds(now) if job.started_at is not None else None
+    return [
+        (str(job.trial) if training else job.purpose.value, ""),
+        (_name(job), "dim"),
+        (state, STATE_STYLES[state]),
+        (f"{report.epoch if report else 0}/{job.budget}" if training and standing.facts.fidelity else "-", ""),
+        ("-" if value is None else steady(value), ""),
+        (clock(seconds), ""),
+        (clock(_left(active, seconds)), ""),
+        (params_text(active.trial.params), "dim"),
+    ]
+
+
+def _row(columns: Sequence[_Column], cells: Sequence[tuple[str, str]], width: int) -> Text:
+    row = Text(no_wrap=True)
+    for column, (text, style) in zip(columns, cells, strict=True):
+        if column.width:
+            row.append(_fitted(text, column), style=style)
+            row.append(" ")
+    return _cut(row, width)
+
+
+def _fitted(text: str, column: _Column) -> str:
+    """`text` in exactly the column's width."""
+    if cell_len(text) > column.width:
+        short = text[-(column.width - 1) :] if column.tail else set_cell_size(text, column.width - 1)
+        return f"…{short}" if column.tail else f"{short}…"
+    return text.rjust(column.width) if column.right else set_cell_size(text, column.width)
+
+
+def _name(job: Job) -> str:
+    return one_line(job.handle or job.key)
 
 
 def _left(active: ActiveJob, seconds: float | None) -> float | None:

@@ -9,10 +9,33 @@ from tao_automl.engine.naming import job_key
 from tao_automl.engine.world import NotPossible, Resume, World
 
 
-def resume_of(job: Job) -> Resume | None:
-    """Where a successor of `job` can continue, if it left a checkpoint."""
-    checkpoint = job.ended.checkpoint if job.ended else None
-    return Resume(job=job.key, checkpoint=checkpoint) if checkpoint else None
+def resume_of(experiment: Experiment, job: Job) -> Resume | None:
+    """Where a successor of `job` can continue: the checkpoint that it left, or else the one that it began from."""
+    fidelity = experiment.facts.fidelity
+    if fidelity and not fidelity.resumable:
+        return None
+    holder: Job | None = job
+    while holder:
+        if holder.ended and holder.ended.checkpoint:
+            return Resume(job=holder.key, checkpoint=holder.ended.checkpoint)
+        holder = _continued(experiment, holder)
+    return None
+
+
+def _continued(experiment: Experiment, job: Job) -> Job | None:
+    """The job that this one continues from."""
+    return experiment.jobs.get(job.spec.resume_from or "")
+
+
+def _with_checkpoint(experiment: Experiment, trained: Job) -> Job:
+    """The attempt that holds the result of `trained`: an earlier one, if that had only the end left to repeat."""
+    holder = trained
+    while not (holder.ended and holder.ended.checkpoint):
+        before = _continued(experiment, holder)
+        if before is None or (before.trial, before.budget) != (trained.trial, trained.budget):
+            return trained
+        holder = before
+    return holder
 
 
 def request_training(
@@ -20,7 +43,7 @@ def request_training(
 ) -> JobRequested:
     """The first attempt to train a trial up to `budget`, from the checkpoint of the job `after` if it left one."""
     key = job_key(experiment, Purpose.TRAIN, trial, budget, 1)
-    spec = world.jobs.training(key, params, budget, resume_of(after) if after else None)
+    spec = world.jobs.training(key, params, budget, resume_of(experiment, after) if after else None)
     return JobRequested(at=world.clock.now(), trial=trial, purpose=Purpose.TRAIN, budget=budget, attempt=1, spec=spec)
 
 
@@ -29,7 +52,8 @@ def request_evaluation(
 ) -> JobRequested | NotPossible:
     """The first attempt to evaluate what `trained` left behind."""
     key = job_key(experiment, purpose, trained.trial, trained.budget, 1)
-    spec = world.jobs.evaluation(key, purpose, experiment.trials[trained.trial].params, trained)
+    params = experiment.trials[trained.trial].params
+    spec = world.jobs.evaluation(key, purpose, params, _with_checkpoint(experiment, trained))
     if isinstance(spec, NotPossible):
         return spec
     return JobRequested(
@@ -48,7 +72,7 @@ def retry(world: World, experiment: Experiment, job: Job) -> JobRequested:
     """The next attempt, from the last checkpoint that the failed one left, after a pause that doubles each time."""
     now, attempt = world.clock.now(), job.attempt + 1
     key = job_key(experiment, job.purpose, job.trial, job.budget, attempt)
-    resume = resume_of(job)
+    resume = resume_of(experiment, job)
     if job.purpose is Purpose.TRAIN and resume:
         spec = world.jobs.training(key, experiment.trials[job.trial].params, job.budget, resume)
     else:

@@ -83,6 +83,7 @@ def _trial(trial: Trial, parameters: tuple[Parameter, ...], options: list[list[A
         "log": trial.log_path,
         "job": trial.job_id,
         "p": trial.parent,
+        "o": int(trial.origin == "default"),
         "adj": list(trial.adjustments),
     }
     return {

@@ -9,7 +9,7 @@ from typing import Any
 
 from tao_automl.report.chart_data import chart_data
 from tao_automl.report.importance import importance_of
-from tao_automl.report.markup import Markup, join, script_json, tag
+from tao_automl.report.markup import Markup, join, script_json
 from tao_automl.report.page_head import cards, header, navigation, title
 from tao_automl.report.page_sections import (
     best_part,
@@ -33,15 +33,16 @@ def render_html(result: Mapping[str, Any]) -> str:
     report = read_report(result)
     importance = importance_of(report)
     script = "(() => {\n\"use strict\";\n" + "\n".join(_file(f"{name}.js") for name in SCRIPTS) + "})();"
+    progress, *charts = _charts(report)
     parts: list[tuple[str, str, Markup | None]] = [
-        *_charts(report)[:1],
-        ("importance", "Importance", importance_part(report, importance)),
-        ("best", "Best", best_part(report)),
-        *_charts(report)[1:],
+        progress,
+        ("importance", "Parameter importance", importance_part(report, importance)),
+        ("best", "Best configuration", best_part(report)),
+        *charts,
         ("front", "Pareto front", front_part(report)),
-        ("failures", "Failures", failures_part(report)),
+        ("failures", "Failures by cause", failures_part(report)),
         ("trials", "Trials", trials_part(report, importance)),
-        ("space", "Settings", space_part(report)),
+        ("space", "Search space and settings", space_part(report)),
     ]
     shown = [(anchor, name, body) for anchor, name, body in parts if body is not None]
     return Template(_file("page.html")).substitute(
@@ -68,23 +69,19 @@ def _digest(script: str) -> str:
 
 
 def _charts(report: Report) -> list[tuple[str, str, Markup | None]]:
-    """The parts that the script draws; only those that have something to show."""
+    """The parts that the script draws; those that have nothing to show are None."""
     scored = any(trial.scored for trial in report.trials)
+    spaced = scored and bool(report.searched)
     curves = any(len(trial.curve) > 1 for trial in report.trials)
     timed = any(trial.spans for trial in report.trials)
-    metric = report.metric
-    return [
-        ("progress", "Progress", _chart(scored, "progress", "Progress", f"{metric} of every trial, and the best so far")),
-        ("parallel", "Parallel", _chart(
-            scored and bool(report.searched), "parallel", "Configurations",
-            f"parallel coordinates: a line a trial, an axis a parameter, coloured by {metric}")),
-        ("slices", "Parameters", _chart(
-            scored and bool(report.searched), "slices", "Each parameter",
-            f"{metric} against the value of each parameter, the important ones first")),
-        ("curves", "Curves", _chart(curves, "curves", "Learning curves", f"{metric} after each epoch, a line a trial")),
-        ("timeline", "Timeline", _chart(timed, "timeline", "Timeline", "which trial ran when, a row a slot")),
+    found = [
+        (scored, "progress", "Progress", "A dot a trial, the larger the longer it was trained. The line is the best so far."),
+        (spaced, "parallel", "Configurations", "A line a trial. Drag along an axis to keep what lies in a range, here and in all other charts; click the axis to let go."),
+        (spaced, "slices", "Parameter by parameter", f"Each parameter against {report.metric}, the important ones first."),
+        (curves, "curves", "Learning curves", "A line a trial. Full dots: the trial was promoted to more training; rings: where it ended."),
+        (timed, "timeline", "Timeline", "A row a slot. Bars are coloured like the lines above."),
     ]  # fmt: skip
-
-
-def _chart(wanted: bool, anchor: str, name: str, label: str) -> Markup | None:
-    return chart(anchor, name, label[0].upper() + label[1:] if False else "", label) if wanted else None
+    return [
+        (anchor, name, chart(anchor, name, hint, f"{name} of {len(report.trials)} trials. {hint}") if wanted else None)
+        for wanted, anchor, name, hint in found
+    ]

@@ -18,6 +18,7 @@ from tao_automl.runner.arguments import BY_HAND, Arguments
 from tao_automl.runner.runs import created, open_journal
 from tao_automl.runner.setup import Setup, prepare
 
+
 @dataclass(frozen=True, slots=True)
 class _NoPlatform:
     """What `prepare` wants to know of a platform when there is none."""

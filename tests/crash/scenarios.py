@@ -30,8 +30,10 @@ class Halving:
 
     def ask(self, history: Sequence[Trial], slots: int) -> Sequence[Decision]:
         done = [t for t in history if t.state is TrialState.COMPLETED and t.score and t.id]
-        if len(history) < self.num_recommendations:
-            due: list[Decision] = [self._start(n) for n in range(len(history), self.num_recommendations)]
+        if len(history) < min(3, self.num_recommendations):
+            due: list[Decision] = [self._start(n) for n in range(len(history), 3)]
+        elif len(history) < self.num_recommendations and not history[2].live:
+            due = [self._start(n) for n in range(len(history), self.num_recommendations)]
         elif any(trial.live for trial in history):
             due = []
         else:
