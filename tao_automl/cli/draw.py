@@ -14,6 +14,7 @@ from tao_automl.domain.experiment import Job
 
 PROXY = "validation metric of the default configuration"
 WIDE = 100  # columns from which on there is room for everything
+NARROW = 70  # columns below which settings are left out
 TALL = 18  # lines from which on there is room for blank ones
 LINE_STYLES = {"failed": "red", "callback": "red", "baseline": "cyan", "final": "cyan", "search": "yellow"}
 STATE_STYLES = {"running": "green", "queued": "yellow", "waiting": "dim", "ending": "magenta"}
@@ -147,7 +148,7 @@ def _jobs(snapshot: Snapshot, lines: int, width: int) -> list[Text]:
 @dataclass(frozen=True, slots=True)
 class _Column:
     head: str
-    width: int
+    width: int = 0
     right: bool = False
     tail: bool = False  # too long a text keeps its end
 
@@ -166,7 +167,7 @@ def _columns(standing: Standing, shown: Sequence[ActiveJob], width: int) -> list
         _Column(standing.facts.objective.metric, 10, right=True),
         _Column("time", 6, right=True),
         _Column("left", 6 if wide else 0, right=True),
-        _Column("settings", 0 if width < 70 else width),
+        _Column("settings"),
     ]
 
 
@@ -189,12 +190,12 @@ def _cells(active: ActiveJob, standing: Standing, now: float) -> list[tuple[str,
 
 
 def _row(columns: Sequence[_Column], cells: Sequence[tuple[str, str]], width: int) -> Text:
+    """One line; the last column takes what is left of it."""
     row = Text(no_wrap=True)
-    for column, (text, style) in zip(columns, cells, strict=True):
+    for column, (text, style) in zip(columns[:-1], cells[:-1], strict=True):
         if column.width:
-            row.append(_fitted(text, column), style=style)
-            row.append(" ")
-    return _cut(row, width)
+            row.append(f"{_fitted(text, column)} ", style=style)
+    return _cut(row.append(cells[-1][0], style=cells[-1][1]) if width >= NARROW else row, width)
 
 
 def _fitted(text: str, column: _Column) -> str:

@@ -130,7 +130,7 @@ def _show_status(workspace: Path, result: "Result") -> None:
 def _standing(workspace: Path, result: "Result") -> Iterator[str]:
     """What the picture does not say: how the run ended, and what can be done now."""
     from tao_automl.cli.outcome import shown
-    from tao_automl.runner.study import PLATFORM as BY_HAND
+    from tao_automl.runner.arguments import BY_HAND
 
     if result.platform == BY_HAND:
         yield f"\na study: `tao-automl ask {shown(workspace)}` gives the next trial to run"
