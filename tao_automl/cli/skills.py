@@ -43,7 +43,7 @@ def list_all(
         cells = (skill.network_arch, skill.runtime, "yes" if skill.automl_enabled else "no", ", ".join(skill.actions))
         table.add_row(Text(skill.name, style="bold"), *(Text(cell) for cell in cells))
         if skill.fault:
-            table.add_row(Text(""), Text("cannot be read", style="red"))
+            table.add_row(Text(f"  cannot be read: {skill.fault.splitlines()[0]}", style="red"))
     console().print(table)
 
 
@@ -204,8 +204,12 @@ def _range(row: dict[str, Any]) -> str:
 
 
 def _when(row: dict[str, Any]) -> str:
-    when = row.get("when")
-    return "" if not when else str(when)
+    """`kind = mlp | linear`."""
+    when = row.get("when") or {}
+    return ", ".join(
+        f"{parent.rpartition('.')[2]} = {' | '.join(map(str, values)) if isinstance(values, list) else values}"
+        for parent, values in when.items()
+    )
 
 
 def _print_check(result: dict[str, Any]) -> None:
@@ -223,4 +227,7 @@ def _print_check(result: dict[str, Any]) -> None:
 def _table(*heads: str) -> "Table":
     from rich.table import Table
 
-    return Table(*heads, box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for head in heads:
+        table.add_column(head, no_wrap=not table.columns, overflow="fold")
+    return table

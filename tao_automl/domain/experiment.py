@@ -244,7 +244,8 @@ class Experiment:
         curve = self.curves.setdefault(job.trial, {})
         curve[event.epoch] = {**curve.get(event.epoch, {}), **event.values}
         value = event.values.get(self.facts.objective.metric)
-        if value is not None and self.facts.fidelity and not self.facts.scored_by_callback:
+        granted = self.facts.fidelity and event.epoch <= job.budget  # what counts beyond it counts something else
+        if value is not None and granted and not self.facts.scored_by_callback:
             self._score(job.trial, event.epoch, value)
 
     def _score(self, trial_id: int, budget: int, value: float) -> None:

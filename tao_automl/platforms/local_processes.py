@@ -16,7 +16,8 @@ from pathlib import Path
 from tao_automl.platforms.wrapper import GROUP, MARK, PROCESS
 
 _PROC = Path("/proc")
-_HAS_PROC = (_PROC / "self" / "stat").exists()
+_BOOT_ID = _PROC / "sys/kernel/random/boot_id"
+_HAS_PROC = (_PROC / "self/stat").exists() and _BOOT_ID.exists()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +63,8 @@ def end_leftovers(process: WrapperProcess, folder: Path) -> None:
     """Kills what is left of a job whose wrapper is gone: all marked processes, and the command's process group if
     that number cannot have passed to somebody else."""
     marked = set(_marked(process.mark))
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if (group := _command_group(folder, marked)) is not None:
+    if (group := _command_group(folder, marked)) is not None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
     for pid in marked:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -85,7 +86,7 @@ def _stat_fields(pid: int) -> list[str] | None:
 
 
 def _boot() -> str:
-    return (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return _BOOT_ID.read_text(encoding="ascii").strip()
 
 
 def _identities_from_ps(pids: Collection[int]) -> Mapping[int, str]:

@@ -33,13 +33,12 @@ _SHAPES = tuple(
         (r"(?P<before>\b[a-z][a-z0-9+.-]{0,20}://[^/\s:@]{0,200}:)[^/\s@]{1,200}(?P<after>@)", re.IGNORECASE),
     )
 )
-_ASSIGNMENT = re.compile(
-    r"(?P<name>[A-Za-z][\w-]{0,80})(?P<sign>[\"']?\s{0,3}[=:]\s{0,3}[\"']?)(?P<value>[^\s\"',;&]{6,})"
-)
 # Narrower than for variables: logs speak of spec keys, of passes and of the tokens of a vocabulary.
-_ASSIGNED_SECRET = re.compile(
+_ASSIGNMENT = re.compile(
+    r"(?<![\w-])(?P<name>[\w-]{0,60}?"
     r"(?:(?:api|access|account|auth|private|secret|session|signing)[_-]?key(?:[_-]?id)?"
-    r"|(?:^|[_-])(?:secret|passwd|passphrase|credentials?|sig)|x-amz-signature|password|token)$",
+    r"|(?<![a-z0-9])(?:secret|passwd|passphrase|credentials?|sig)|x-amz-signature|password|token))"
+    r"(?P<sign>[\"']?\s{0,3}[=:]\s{0,3}[\"']?)(?P<value>[^\s\"',;&]{6,})",
     re.IGNORECASE,
 )
 _VOCABULARY = re.compile(r"(?:pad|eos|bos|unk|sep|cls|mask|image|special|next|first|last)[_-]token$", re.IGNORECASE)
@@ -93,13 +92,9 @@ def _keep_surroundings(match: re.Match[str]) -> str:
 
 def _hide_assigned(match: re.Match[str]) -> str:
     value = match["value"]
-    if value.startswith(REDACTED) or _is_number(value) or not _names_secret(match["name"]):
+    if value.startswith(REDACTED) or _is_number(value) or _VOCABULARY.search(match["name"]):
         return match[0]
     return f"{match['name']}{match['sign']}{REDACTED}"
-
-
-def _names_secret(name: str) -> bool:
-    return _ASSIGNED_SECRET.search(name) is not None and _VOCABULARY.search(name) is None
 
 
 def _is_number(text: str) -> bool:

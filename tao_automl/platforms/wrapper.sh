@@ -111,8 +111,10 @@ end_all() {
     signal_all TERM
     patience "$grace" && return
     killed=yes
-    signal_all KILL
-    patience 5
+    for _ in 1 2 3 4 5; do
+        signal_all KILL
+        patience 0 && return
+    done
 }
 
 # Reminds this script when the time is up, until it hears; ends with it.

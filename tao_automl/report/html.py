@@ -36,13 +36,13 @@ def render_html(result: Mapping[str, Any]) -> str:
     progress, *charts = _charts(report)
     parts: list[tuple[str, str, Markup | None]] = [
         progress,
-        ("importance", "Parameter importance", importance_part(report, importance)),
-        ("best", "Best configuration", best_part(report)),
+        ("importance", "Importance", importance_part(report, importance)),
+        ("best", "Best", best_part(report, importance)),
         *charts,
         ("front", "Pareto front", front_part(report)),
-        ("failures", "Failures by cause", failures_part(report)),
+        ("failures", "Failures", failures_part(report)),
         ("trials", "Trials", trials_part(report, importance)),
-        ("space", "Search space and settings", space_part(report)),
+        ("space", "Settings", space_part(report)),
     ]
     shown = [(anchor, name, body) for anchor, name, body in parts if body is not None]
     return Template(_file("page.html")).substitute(
@@ -79,7 +79,7 @@ def _charts(report: Report) -> list[tuple[str, str, Markup | None]]:
         (spaced, "parallel", "Configurations", "A line a trial. Drag along an axis to keep what lies in a range, here and in all other charts; click the axis to let go."),
         (spaced, "slices", "Parameter by parameter", f"Each parameter against {report.metric}, the important ones first."),
         (curves, "curves", "Learning curves", "A line a trial. Full dots: the trial was promoted to more training; rings: where it ended."),
-        (timed, "timeline", "Timeline", "A row a slot. Bars are coloured like the lines above."),
+        (timed, "timeline", "Timeline", "A row a slot, a bar a training, in the colours of the metric; red ones failed."),
     ]  # fmt: skip
     return [
         (anchor, name, chart(anchor, name, hint, f"{name} of {len(report.trials)} trials. {hint}") if wanted else None)

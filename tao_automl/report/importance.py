@@ -20,6 +20,7 @@ from tao_automl.report.reading import Report, Trial, read_report
 
 ENOUGH = 8
 QUANTILE = 0.1
+_HANDFUL = 20
 _RESAMPLES = 64
 _NARROWEST = 0.75  # cells
 
@@ -106,8 +107,8 @@ def _excess(axis: Axis, trials: list[Trial], losses: _Floats) -> float:
 
 
 def best_size(count: int) -> int:
-    """How many of `count` trials are "the best": a tenth, but of few trials their square root."""
-    return max(math.ceil(QUANTILE * count), math.ceil(math.sqrt(count)))
+    """How many of `count` trials are "the best": a tenth, but of few trials a third, so that they are not a handful."""
+    return max(math.ceil(QUANTILE * count), min(math.ceil(count / 3), _HANDFUL))
 
 
 def _by_chance(axis: Axis, cells: _Ints, size: int) -> _Ints:

@@ -66,3 +66,8 @@ def _cell(kind: str, cell: object) -> Markup:
 def numeric(cell: object) -> Markup:
     """A cell whose digits line up at the right."""
     return tag("td", cell, class_="num")
+
+
+def numeric_head(name: object) -> Markup:
+    """The head of a column of `numeric` cells."""
+    return tag("th", name, class_="num", scope="col")

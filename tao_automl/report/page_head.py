@@ -60,7 +60,7 @@ def cards(report: Report) -> Markup:
     return tag(
         "section",
         _card("Baseline", report.baseline.value, evaluation_note(report.baseline)),
-        _card("Best trial", best.value if best else None, best_note(report), "best"),
+        _card("Best trial", best.value if best else None, best_note(report), "best" if best else ""),
         _card("Final evaluation", report.final.value, evaluation_note(report.final), chip=_chip(report, maximize)),
         _trials_card(report),
         _effort_card(report),
@@ -82,7 +82,7 @@ def _chip(report: Report, maximize: bool) -> Markup | None:
     word, amount = gain(report.baseline.value, delta, maximize)
     tone = {"better": "good", "worse": "bad"}.get(word, "")
     sign = "+" if delta > 0 else "−"  # noqa: RUF001  (a minus sign, as wide as the plus)
-    shown = f"{sign}{abs(delta):.4g}" if amount else "±0"
+    shown = f"{sign}{abs(delta):.3g}" if amount else "±0"
     return tag("span", shown, class_=f"chip {tone}".strip(), title=f"{word} than the baseline {amount}".strip())
 
 
@@ -112,7 +112,7 @@ def _effort_card(report: Report) -> Markup:
     progress = report.progress
     words = []
     if progress.epochs is not None:
-        words.append(f"{progress.epochs:,.0f} epochs trained")
+        words.append(f"{progress.epochs:,.0f} epoch{'' if progress.epochs == 1 else 's'} trained")
     if progress.gpu_hours is not None:
         words.append(f"{hours(progress.gpu_hours)} GPU hours")
     if progress.cost is not None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tao_automl.report.importance import Importance
-from tao_automl.report.markup import Markup, numeric, table, tag
+from tao_automl.report.markup import Markup, join, numeric, numeric_head, table, tag
 from tao_automl.report.reading import Failures, Parameter, Report
 from tao_automl.report.values import as_text, same, text
 from tao_automl.report.wording import (
@@ -18,7 +18,7 @@ from tao_automl.report.wording import (
     spec_value,
 )
 
-_BARS = 15
+_BARS = 12
 
 
 def part(anchor: str, name: str, *children: object, hint: str = "", wide: bool = True) -> Markup:
@@ -33,17 +33,21 @@ def chart(anchor: str, name: str, hint: str, label: str) -> Markup:
     return part(anchor, name, host, hint=hint)
 
 
-def best_part(report: Report) -> Markup | None:
-    """The winner's values beside the defaults."""
+def best_part(report: Report, importance: Importance) -> Markup | None:
+    """The winner's values beside the defaults, the parameters that matter first."""
     best = report.best
     if best is None:
         return None
-    chosen = [parameter for parameter in report.searched if parameter.key in best.specs]
-    rows = [_best_row(parameter, best.specs[parameter.key]) for parameter in chosen]
+    shares = dict(importance.shares)
+    ordered = sorted(report.searched, key=lambda parameter: -shares.get(parameter.key, 0.0))
+    rows = [_best_row(parameter, best.specs[parameter.key]) for parameter in ordered if parameter.key in best.specs]
+    heads = ("Parameter", *map(numeric_head, ("Best", "Default", "Change")), "Searched range")
+    more = [tag("summary", f"{len(rows) - _BARS} parameters more"), table(heads, rows[_BARS:])]
     return part(
         "best",
         "Best configuration",
-        table(("Parameter", "Best", "Default", "Change", "Searched range"), rows),
+        table(heads, rows[:_BARS]) if rows else tag("p", "Its values are not recorded.", class_="empty"),
+        tag("details", *more) if len(rows) > _BARS else None,
         tag("details", tag("summary", "As JSON"), tag("pre", _as_json(best.specs), tabindex="0")),
         wide=False,
     )
@@ -61,7 +65,7 @@ def _best_row(parameter: Parameter, value: Any) -> list[object]:
         tag("th", name_of(parameter), scope="row"),
         numeric(tag("b", spec_value(value)) if changed else spec_value(value)),
         numeric(spec_value(parameter.default)),
-        numeric(factor(parameter, value) if changed else "default"),
+        numeric(factor(parameter, value) if changed else tag("span", "default", class_="same")),
         range_text(parameter),
     ]
 
@@ -69,11 +73,19 @@ def _best_row(parameter: Parameter, value: Any) -> list[object]:
 def name_of(parameter: Parameter) -> Markup:
     """The dotted name; the end that tells parameters apart stands out."""
     head, label = parameter.name.removesuffix(parameter.label), parameter.label
-    return tag("span", tag("span", head, class_="stem"), label, class_="name", title=parameter.description or None)
+    stem = tag("span", breakable(head), class_="stem")
+    return tag("span", stem, breakable(label), class_="name", title=parameter.description or None)
 
 
-def importance_part(report: Report, importance: Importance) -> Markup:
+def breakable(name: str) -> Markup:
+    """A dotted name that may be broken after its dots and underscores."""
+    return Markup(join([name]).replace(".", ".<wbr>").replace("_", "_<wbr>"))
+
+
+def importance_part(report: Report, importance: Importance) -> Markup | None:
     """A bar for each parameter that matters."""
+    if not importance.trials:
+        return None
     named = {parameter.key: parameter for parameter in report.searched}
     hint = f"PED-ANOVA over {importance.trials} trials, beyond what chance would show"
     if not importance.shares:
@@ -126,19 +138,20 @@ def front_part(report: Report) -> Markup | None:
     metrics = list(dict.fromkeys(name for row in report.front_objectives for name in row))
     members = zip(report.front, report.front_objectives, strict=True)
     rows = [[best.rec, *(numeric(figure(row.get(name))) for name in metrics)] for best, row in members]
-    return part("front", "Pareto front", table(("Trial", *metrics), rows))
+    return part("front", "Pareto front", table(("Trial", *map(numeric_head, metrics)), rows))
 
 
 def space_part(report: Report) -> Markup:
     """The search space, and what was asked for."""
     rows = [_space_row(parameter) for parameter in report.parameters]
-    space = table(("Parameter", "Type", "Range", "Scale", "Default", "Only if", "Meaning"), rows)
+    heads = ("Parameter", "Type", "Range", "Scale", numeric_head("Default"), "Only if", "Meaning")
+    space = table(heads, rows)
     settings = table(("Setting", "Value"), [_setting(name, value) for name, value in flat(report.settings)])
     return part(
         "space",
         "Search space and settings",
         tag("details", tag("summary", f"Search space, {len(report.searched)} parameters"), space),
-        tag("details", tag("summary", "Settings of the run"), settings),
+        tag("details", tag("summary", "Settings of the run"), settings) if report.settings else None,
         tag("details", tag("summary", "Files"), _files(report), open=True),
     )
 
@@ -166,8 +179,8 @@ def _files(report: Report) -> Markup:
         "Workspace": report.workspace,
         "Best checkpoint": best.checkpoint if best else "",
         "Best results": best.results_path if best else "",
-        "Baseline record": report.baseline.record_path,
-        "Final record": report.final.record_path,
+        "Baseline record": report.baseline.record_path if report.baseline.value is not None else "",
+        "Final record": report.final.record_path if report.final.value is not None else "",
     }
     rows = [[tag("th", name, scope="row"), tag("code", path)] for name, path in found.items() if path]
     return table(("What", "Where"), rows) if rows else tag("p", "None are recorded.", class_="empty")

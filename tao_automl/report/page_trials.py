@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tao_automl.report.importance import Importance
 from tao_automl.report.labels import middle
-from tao_automl.report.markup import Markup, numeric, tag
+from tao_automl.report.markup import Markup, numeric, numeric_head, tag
 from tao_automl.report.page_sections import part
 from tao_automl.report.reading import SUCCEEDED, Parameter, Report, Trial
 from tao_automl.report.values import number
@@ -20,11 +20,12 @@ def trials_part(report: Report, importance: Importance) -> Markup | None:
         return None
     shares = dict(importance.shares)
     shown = sorted(report.searched, key=lambda parameter: -shares.get(parameter.key, 0.0))[:COLUMNS]
-    heads = ["Trial", "Status", report.metric, "Budget", *(middle(p.label, 24) for p in shown), "Time", "Failure"]
+    numbers = [middle(report.metric, 24), "Budget", *(middle(p.label, 24) for p in shown), "Time"]
+    heads = [*(tag("th", name, scope="col") for name in ("Trial", "Status")), *map(numeric_head, numbers)]
     ranked = report.ranked()
     seen = {trial.index for trial in ranked}
     rows = [_row(report, trial, shown) for trial in (*ranked, *(t for t in report.trials if t.index not in seen))]
-    head = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in heads)))
+    head = tag("thead", tag("tr", *heads, tag("th", "Failure", scope="col")))
     body = tag("table", head, tag("tbody", *rows), id="trial-table")
     return part("trials", "Trials", tag("div", id="trial-tools"), tag("div", body, class_="scroll"))
 

@@ -9,7 +9,7 @@ import functools
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -55,39 +55,51 @@ def to_json(value: Any) -> Any:
 
 def from_json(hint: Any, value: Any) -> Any:
     """`value` as an instance of the type `hint`."""
-    origin = typing.get_origin(hint)
-    if origin in (typing.Union, types.UnionType):
-        return _from_optional(hint, value)
-    if origin is tuple:
-        item = typing.get_args(hint)[0]
-        return tuple(from_json(item, v) for v in value)
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint(value)
-    if dataclasses.is_dataclass(hint):
-        return _dataclass_from_json(typing.cast(type, hint), value)
-    if hint is float and isinstance(value, int):
-        return float(value)
-    return value
+    return _reader(hint)(value)
 
 
-def _from_optional(hint: Any, value: Any) -> Any:
-    if value is None:
-        return None
-    kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType]
-    return from_json(kinds[0], value) if len(kinds) == 1 else value
-
-
-def _dataclass_from_json(cls: type, value: Mapping[str, Any]) -> Any:
-    hints = _hints(cls)
-    unknown = [name for name in value if name not in hints]
-    if unknown:
-        raise ValueError(f"{cls.__name__} has no field {', '.join(map(repr, unknown))}")
-    return cls(**{name: from_json(hints[name], item) for name, item in value.items()})
+Reader = Callable[[Any], Any]
 
 
 @functools.cache
-def _hints(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls, localns=vars(json_types))  # the JSON alias refers to itself by name
+def _reader(hint: Any) -> Reader:
+    """How JSON becomes an instance of `hint`. Worked out once: journals are long."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _reader_of_optional(hint)
+    if origin is tuple:
+        return functools.partial(_read_tuple, _reader(typing.get_args(hint)[0]))
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint
+    if dataclasses.is_dataclass(hint):
+        readers = {name: _reader(kind) for name, kind in typing.get_type_hints(hint, localns=vars(json_types)).items()}
+        return functools.partial(_read_dataclass, typing.cast(type, hint), readers)
+    return _read_float if hint is float else _read_as_it_is
+
+
+def _reader_of_optional(hint: Any) -> Reader:
+    kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType]
+    read = _reader(kinds[0]) if len(kinds) == 1 else _read_as_it_is
+    return lambda value: None if value is None else read(value)
+
+
+def _read_tuple(read: Reader, value: list[Any]) -> tuple[Any, ...]:
+    return tuple([read(item) for item in value])
+
+
+def _read_dataclass(cls: type, readers: Mapping[str, Reader], value: Mapping[str, Any]) -> Any:
+    unknown = value.keys() - readers.keys()
+    if unknown:
+        raise ValueError(f"{cls.__name__} has no field {', '.join(map(repr, sorted(unknown)))}")
+    return cls(**{name: readers[name](item) for name, item in value.items()})
+
+
+def _read_float(value: Any) -> Any:
+    return float(value) if isinstance(value, int) else value
+
+
+def _read_as_it_is(value: Any) -> Any:
+    return value
 
 
 @functools.cache

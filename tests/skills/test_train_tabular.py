@@ -426,6 +426,29 @@ def test_bad_data_is_one_clear_error(case: str, job: Job) -> None:
     assert job.fault("train", settings) == checked
 
 
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.tsv", "t.tsv.gz", "bom.csv", "t.parquet"])
+def test_every_kind_of_file_gives_the_same_model(name: str, tables: Path, job: Job) -> None:
+    settings = {**paths(tables, "classification"), **SMALL, "model.kind": "linear", "train.num_epochs": 1}
+    expected = job.metrics("train", settings)
+    table, path = pd.read_csv(settings["dataset.train_path"]), job.folder / name
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+        table.to_parquet(path, index=False)
+    else:
+        encoding = "utf-8-sig" if name == "bom.csv" else "utf-8"
+        table.to_csv(path, index=False, sep="\t" if "tsv" in name else ",", encoding=encoding)
+    assert job.metrics("train", {**settings, "dataset.train_path": str(path)}) == expected
+
+
+def test_numbers_named_as_categories_are_categories(job: Job) -> None:
+    rows = "".join(f"{code},{'xy'[code in (3, 17)]}\n" for code in range(20) for _ in range(6))
+    (job.folder / "t.csv").write_text("postcode,target\n" + rows)
+    settings = {"dataset.train_path": str(job.folder / "t.csv"), "model.kind": "linear", "train.num_epochs": 3}
+    settings["model.linear.c"] = 100
+    assert job.metrics("train", settings)[3]["balanced_accuracy"] < 0.9
+    assert job.metrics("train", {**settings, "dataset.categorical_columns": ["postcode"]})[3]["accuracy"] == 1
+
+
 @pytest.mark.parametrize("content", [b"no parquet at all", b""])
 def test_a_bad_parquet_file_is_one_clear_error(content: bytes, job: Job) -> None:
     pytest.importorskip("pyarrow")
@@ -490,6 +513,23 @@ def test_a_bad_held_out_table_is_one_clear_error(
     change(make_table(30, 5, "classification")).to_csv(job.folder / "bad.csv", index=False)
     bad = {"dataset.eval_path": str(job.folder / "bad.csv"), "evaluate.checkpoint": str(job.checkpoint(2))}
     assert needle in job.fault("evaluate", {**settings, **bad})
+
+
+def test_a_validation_table_of_another_kind_is_one_clear_error(tables: Path, job: Job) -> None:
+    make_table(30, 5, "classification").assign(size="big").to_csv(job.folder / "bad.csv", index=False)
+    settings = {**paths(tables, "classification"), "dataset.val_path": str(job.folder / "bad.csv")}
+    assert "dataset.val_path: column 'size' held numbers" in job.fault("check_data", settings)
+
+
+def test_labels_may_be_written_as_floats_elsewhere(job: Job) -> None:
+    for name, kind in (("t", int), ("e", float)):
+        pd.DataFrame({"a": range(30), "target": [kind(i % 3) for i in range(30)]}).to_csv(
+            job.folder / f"{name}.csv", index=False
+        )
+    settings = {"dataset.train_path": str(job.folder / "t.csv"), "dataset.eval_path": str(job.folder / "e.csv")}
+    settings |= {"model.kind": "linear", "train.num_epochs": 1, "evaluate.checkpoint": str(job.checkpoint(1))}
+    job.metrics("train", settings)
+    assert job.metrics("evaluate", settings)[1]["log_loss"] is not None
 
 
 def test_roc_auc_is_null_where_it_is_undefined(tables: Path, job: Job) -> None:

@@ -46,6 +46,13 @@ function valueText(param, value) {
 }
 
 const cut = (text, longest) => (text.length > longest ? `${text.slice(0, longest - 1)}…` : text);
+// Both ends of a long name: the middle tells least.
+function middle(text, longest) {
+  if (text.length <= longest) return text;
+  const tail = Math.max(1, Math.floor((longest - 1) / 2));
+  return `${text.slice(0, longest - 1 - tail)}…${text.slice(-tail)}`;
+}
+
 const cost = (value) => (data.maximize ? -value : value);
 const scored = (trial) => trial.m != null && trial.s !== "failure";
 const indices = trials.map((_, k) => k);
@@ -69,6 +76,8 @@ function pad(a, b, kind, clipped) {
   return { low: low - room, high: high + room, kind, clipped, best: a, worst: b };
 }
 
+// Among many trials only the best few are drawn in full colour.
+const standOut = new Set(trials.length > 150 ? ranked.slice(0, Math.ceil(ranked.length / 40)) : ranked);
 const range = ranked.length ? metricRange(ranked.map((k) => trials[k].m)) : null;
 
 // Ten classes of colour from the worst (q0) to the best (q9) metric.
@@ -113,7 +122,7 @@ function showTip(k, event) {
   };
   line(data.metric, fmt(trial.m));
   if (trial.b != null) line("budget", fmt(trial.b));
-  for (const p of data.order.filter((p) => trial.v[p] != null).slice(0, 8)) line(params[p].l, valueText(params[p], trial.v[p]));
+  for (const p of data.order.filter((p) => trial.v[p] != null).slice(0, 8)) line(middle(params[p].l, 30), valueText(params[p], trial.v[p]));
   if (trial.w) el(tip, "p", "", cut(trial.w, 160));
   tip.hidden = false;
   const box = tip.getBoundingClientRect();

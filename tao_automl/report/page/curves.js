@@ -37,11 +37,7 @@ function drawCurves(item, node, members, lines, points, x, y) {
     svg(layer, "path", { class: "trace", d: asPath(lines.get(k)) });
     for (const [px, py] of lines.get(k).slice(-1)) svg(layer, "circle", { cx: px, cy: py, r: 5 });
   });
-  for (const k of members) {
-    const failed = trials[k].s === "failure";
-    const stroke = failed ? null : colour(trials[k].m);
-    mark(k, svg(node, "path", { class: failed ? "trace bad" : "trace", d: asPath(lines.get(k)), stroke }));
-  }
+  for (const k of members) mark(k, trace(node, k, lines.get(k)));
   for (const k of members) drawEnds(node, k, points.get(k), x, y, mark);
   if (lines.has(data.best)) {
     const [px, py] = lines.get(data.best)[lines.get(data.best).length - 1];

@@ -42,13 +42,10 @@ chart("parallel-chart", (host, width, item) => {
   const mark = marks(item, node, (layer, k) => {
     if (lines.has(k)) svg(layer, "path", { class: "trace", d: asPath(lines.get(k)) });
   });
-  for (const k of members) {
-    const failed = !scored(trials[k]);
-    const line = svg(node, "path", { class: failed ? "trace bad" : "trace", d: asPath(lines.get(k)), stroke: failed ? null : colour(trials[k].m) });
-    mark(k, line);
-  }
+  for (const k of members) mark(k, trace(node, k, lines.get(k)));
   const someMissing = axes.map((axis) => members.some((k) => fraction(axis, k) === NONE));
-  axes.forEach((axis, a) => drawAxis(node, axis, x(a), y, top, bottom, someMissing[a]));
+  const longest = Math.floor((x(1) - x(0)) / 7.6);
+  axes.forEach((axis, a) => drawAxis(node, axis, x(a), y, [top, bottom], longest, someMissing[a]));
   follow(node, members, (k, px, py) => toPath(lines.get(k), px, py), 16);
   axes.forEach((axis, a) => brushable(node, axis, x(a), y, top, bottom, item));
   applyBrushes();
@@ -89,9 +86,9 @@ function axisChooser(tools, item, axes) {
   }
 }
 
-function drawAxis(node, axis, x, y, top, bottom, missing) {
+function drawAxis(node, axis, x, y, [top, bottom], longest, missing) {
   svg(node, "line", { class: "axis", x1: x, x2: x, y1: top, y2: bottom, "stroke-width": 1.5 });
-  const name = svg(node, "text", { class: "strong", x, y: 16, "text-anchor": "middle" }, cut(axis.name, 16));
+  const name = svg(node, "text", { class: "strong", x, y: 16, "text-anchor": "middle" }, middle(axis.name, Math.max(6, longest)));
   svg(name, "title", {}, axis.title);
   const step = Math.ceil(axis.ticks.length / 12);
   axis.ticks.forEach(([share, text], k) => {

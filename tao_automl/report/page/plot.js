@@ -48,7 +48,7 @@ function ticks(low, high, count, kind, whole) {
     if (found.length > 1) return found;
   }
   let step = 10 ** Math.floor(Math.log10((high - low) / count));
-  for (const factor of [2, 2.5, 2]) if ((high - low) / step > count) step *= factor;
+  for (const factor of [2, 2.5, 2]) if ((high - low) / step > count * 1.4) step *= factor;
   if (whole) step = Math.max(1, Math.ceil(step));
   const found = [];
   for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k++) found.push(Number((k * step).toPrecision(12)));
@@ -144,6 +144,13 @@ function toPath(points, x, y) {
 }
 
 const asPath = (points) => points.map(([x, y], k) => `${k ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+
+// The line of a trial.
+function trace(node, k, points) {
+  const failed = trials[k].s === "failure";
+  const name = `trace${failed ? " bad" : ""}${standOut.has(k) ? "" : " faint"}`;
+  return svg(node, "path", { class: name, d: asPath(points), stroke: failed ? null : colour(trials[k].m) });
+}
 
 // Marks by trial, so that filtering can dim them; and the layer on top for the trial pointed at.
 function marks(item, node, drawOver) {

@@ -19,7 +19,7 @@ function drawProgress(host, width, item) {
   const left = 58, right = width - 14, top = 24, failed = height - 58, bottom = height - 44;
   const place = (k) => trials[k].x[mode];
   const placed = indices.filter((k) => place(k) != null && (scored(trials[k]) || trials[k].s === "failure"));
-  const most = Math.max(...placed.map(place), mode ? 0 : trials.length - 1, 1);
+  const most = Math.max(...placed.map(place), mode ? 1 : trials.length - 1);
   const x = scale(mode ? 0 : -0.5, mode ? most * 1.01 : most + 0.5, left, right);
   x.from = left;
   const y = scale(range.low, range.high, failed - 8, top, range.kind);

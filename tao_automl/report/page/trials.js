@@ -77,8 +77,6 @@ function trialTools(rows, state, show) {
 function sortable(table, rows, body, show) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => {
-    const cell = rows[0].cells[column];
-    if (cell.classList.contains("num")) head.classList.add("num");
     const button = el(null, "button", "", head.textContent);
     button.type = "button";
     head.replaceChildren(button);

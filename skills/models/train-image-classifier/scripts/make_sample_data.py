@@ -102,11 +102,11 @@ def _scene(figure: Figure, size: int, dice: np.random.Generator) -> Image.Image:
     background, colour = _two_colours(dice)
     large = size * 4
     image = Image.new("RGB", (large, large), background)
-    side = large * dice.uniform(0.4, 0.8)
+    side = large * dice.uniform(0.5, 0.9)
     left, top = dice.uniform(0.0, large - side, size=2)
     figure(ImageDraw.Draw(image), (left, top, left + side, top + side), colour)
     small = np.asarray(image.resize((size, size), Image.Resampling.BOX), dtype=np.float64)
-    noisy: NDArray[np.float64] = small + dice.normal(0.0, 12.0, size=small.shape)
+    noisy: NDArray[np.float64] = small + dice.normal(0.0, 8.0, size=small.shape)
     return Image.fromarray(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
 
 
@@ -114,7 +114,7 @@ def _two_colours(dice: np.random.Generator) -> tuple[Colour, Colour]:
     """Different enough to tell apart."""
     while True:
         first, second = dice.integers(0, 256, size=(2, 3)).tolist()
-        if sum(abs(a - b) for a, b in zip(first, second, strict=True)) > 200:
+        if sum(abs(a - b) for a, b in zip(first, second, strict=True)) > 250:
             return (first[0], first[1], first[2]), (second[0], second[1], second[2])
 
 

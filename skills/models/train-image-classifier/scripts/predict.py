@@ -33,10 +33,9 @@ def main(config: Path) -> int:
 
 def _rows(classifier: Classifier, folder: folders.ImageFolder, settings: dict[str, Any]) -> Iterator[list[str]]:
     import torch
-
     from image_classifier.evaluation import predict
 
-    batches = list(torch.arange(len(folder.samples)).split(settings["predict"]["batch_size"]))
+    batches = list(torch.split(torch.arange(len(folder.samples)), settings["predict"]["batch_size"]))
     source = classifier.open(folder, settings["dataset"])
     for indices, logits in zip(batches, predict(classifier.model, source, batches, classifier.pipeline), strict=True):
         for index, chances in zip(indices.tolist(), logits.softmax(dim=1).tolist(), strict=True):

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from image_classifier.dice import numpy_dice, torch_dice
 from image_classifier.spec import AugmentSpec
@@ -110,7 +110,7 @@ def erase(x: Tensor, draws: Draws, spec: AugmentSpec) -> Tensor:
 
 
 def _inside(draws: Tensor, side: Tensor, size: int) -> Tensor:
-    """(n, size) booleans: true on a stretch of `side` × size cells at a random place."""
+    """(n, size) booleans: true on a stretch of `side` * size cells at a random place."""
     length = (side.clamp(max=1.0) * size).round().clamp(min=1.0)
     start = (draws * (size - length + 1.0)).floor()
     cells = torch.arange(size, device=draws.device)
@@ -118,7 +118,7 @@ def _inside(draws: Tensor, side: Tensor, size: int) -> Tensor:
 
 
 def soft_targets(labels: Tensor, classes: int, smoothing: float) -> Tensor:
-    return F.one_hot(labels, classes).float() * (1.0 - smoothing) + smoothing / classes
+    return one_hot(labels, classes).float() * (1.0 - smoothing) + smoothing / classes
 
 
 def mixup_share(alpha: float, seed: int, epoch: int, step: int) -> float:

@@ -137,7 +137,7 @@ def statistics(source: Source, folder: ImageFolder, how: Preparation) -> tuple[l
 def epoch_batches(samples: int, batch: int, *, seed: int, epoch: int, drop_last: bool) -> list[Tensor]:
     """The batches of one epoch over all processes, in an order that only (seed, epoch) decide."""
     order = torch.randperm(samples, generator=torch_dice(seed, "order", epoch))
-    batches = list(order.split(batch))
+    batches = list(torch.split(order, batch))
     if drop_last and len(batches[-1]) < batch:
         batches.pop()
     return batches

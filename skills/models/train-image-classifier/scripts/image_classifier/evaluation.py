@@ -47,7 +47,7 @@ def measure(
 ) -> tuple[dict[str, float], Tensor]:
     """(metrics, confusion matrix) over all processes, each of which computes its share of the images."""
     mine = world.share(torch.arange(len(labels)))
-    batches = list(mine.split(batch)) if len(mine) else []
+    batches = list(torch.split(mine, batch)) if len(mine) else []
     tally = Tally(classes, world.device)
     for indices, logits in zip(batches, predict(model, source, batches, pipeline), strict=True):
         tally.add(logits, labels[indices.to(labels.device)])

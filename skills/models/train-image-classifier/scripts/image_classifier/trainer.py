@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.functional import log_softmax
 from torch.nn.parallel import DistributedDataParallel
 
 from image_classifier import augment, checkpoint
@@ -168,7 +168,7 @@ class Trainer:
         weight = self.world.size / batch if self.world.rank < batch else 0.0
         loss = self._loss(epoch, step, images, share, batch) * weight
         self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
+        torch.autograd.backward(self.scaler.scale(loss))
         if self.settings.grad_clip > 0:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.grad_clip)
@@ -188,7 +188,7 @@ class Trainer:
         targets = augment.soft_targets(labels, self.network.classes, self.settings.label_smoothing)
         x, targets = augment.mix(x, targets, augment.mixup_share(self.job.augment.mixup_alpha, seed, epoch, step))
         logits = self.pipeline.logits(self.parallel, x)
-        return -(targets * self.class_weights * F.log_softmax(logits, dim=1)).sum()
+        return -(targets * self.class_weights * log_softmax(logits, dim=1)).sum()
 
     def _learning_rate(self, number: int) -> float:
         horizon = self.settings.schedule_epochs * self.survey.steps_per_epoch

@@ -20,6 +20,10 @@ from tabular.scoring import Metrics
 from tabular.target import Target
 
 _MAGIC = b"train-tabular checkpoint 1\n"
+_LOSSES = (
+    "CyHalfBinomialLoss CyHalfMultinomialLoss CyHalfSquaredError "
+    "__pyx_unpickle_CyHalfBinomialLoss __pyx_unpickle_CyHalfMultinomialLoss __pyx_unpickle_CyHalfSquaredError"
+)
 _ALLOWED = {
     "builtins": "slice",
     "functools": "partial",
@@ -30,8 +34,8 @@ _ALLOWED = {
     "numpy.random._pcg64": "PCG64",
     "numpy.random._pickle": "__bit_generator_ctor __generator_ctor __randomstate_ctor",
     "numpy.random.bit_generator": "SeedSequence __pyx_unpickle_SeedSequence",
-    "sklearn._loss._loss": "CyHalfBinomialLoss CyHalfMultinomialLoss CyHalfSquaredError "
-    "__pyx_unpickle_CyHalfMultinomialLoss",
+    "_loss": _LOSSES,  # where scikit-learn 1.7 has what later versions have in sklearn._loss._loss
+    "sklearn._loss._loss": _LOSSES,
     "sklearn._loss.link": "IdentityLink Interval LogitLink MultinomialLogit",
     "sklearn._loss.loss": "HalfBinomialLoss HalfMultinomialLoss HalfSquaredError",
     "sklearn.compose._column_transformer": "ColumnTransformer",

@@ -66,11 +66,10 @@ def _read_text(path: Path, role: str, text_columns: Collection[str]) -> pd.DataF
     if not endings:
         known = ", ".join([*_SEPARATORS, ".parquet"])
         raise UserFault(f"{role}: unknown kind of file: {path}", f"the name must end in one of {known}")
+    separator = _SEPARATORS[endings[-1]]
 
     def read(**options: Any) -> pd.DataFrame:
-        table: pd.DataFrame = pd.read_csv(
-            path, sep=_SEPARATORS[endings[-1]], encoding="utf-8-sig", low_memory=False, **options
-        )
+        table: pd.DataFrame = pd.read_csv(path, sep=separator, encoding="utf-8-sig", low_memory=False, **options)
         return table
 
     header = _explained(lambda: read(header=None, nrows=1, dtype=str, keep_default_na=False), path, role)
