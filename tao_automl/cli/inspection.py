@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tao_automl.cli import options
+from tao_automl.cli.failures import INTERRUPTED
 from tao_automl.cli.output import Format, console, note, write_json, write_text
 
 if TYPE_CHECKING:
@@ -91,8 +92,7 @@ def log(
 
     heard = _about(trial, follow_journal(workspace) if follow else read_journal(workspace))
     if follow:
-        for entry in heard:
-            _write_entry(entry, output)
+        _write_until_left(heard, output)
         return
     entries = list(deque(heard, maxlen=last))
     if output is Format.JSON:
@@ -106,9 +106,14 @@ def _watch(workspace: Path, output: Format) -> None:
     from tao_automl.cli.live import open_display
 
     stream = sys.stdout if output is Format.TEXT else sys.stderr
-    with open_display(stream, "Ctrl-C stops watching; the run goes on") as display:
-        for _, event, experiment in follow_journal(workspace):
-            display.hear(event, experiment)
+    try:
+        with open_display(stream, "Ctrl-C stops watching; the run goes on") as display:
+            for _, event, experiment in follow_journal(workspace):
+                display.hear(event, experiment)
+    except KeyboardInterrupt:
+        if output is Format.JSON:
+            raise
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _show_status(workspace: Path, result: "Result") -> None:
@@ -160,6 +165,15 @@ def _about(trial: int | None, heard: "Iterable[Heard]") -> "Iterator[tuple[dict[
             head = {"seq": number, "event": type(event).__name__, "kind": line.kind, "text": line.text}
             about = {} if line.trial is None else {"trial": line.trial}
             yield {**head, **about, **to_json(event)}, line.with_date()
+
+
+def _write_until_left(entries: "Iterable[tuple[dict[str, Any], str]]", output: Format) -> None:
+    """Ctrl-C is how one leaves, and needs no words."""
+    try:
+        for entry in entries:
+            _write_entry(entry, output)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _write_entry(entry: tuple[dict[str, Any], str], output: Format) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tao_automl.cli import options
+from tao_automl.cli.outcome import shown, watch
 from tao_automl.cli.output import Format, note, page_width, write_text
 from tao_automl.cli.values import parse_pairs, parse_ranges
 from tao_automl.errors import UserError
@@ -54,23 +55,24 @@ def run(
     ] = False,
     output: options.OutputFormat = Format.TEXT,
 ) -> int:
-    """Search the hyperparameters of a skill: review the plan, confirm, watch, and get the winner.
+    r"""Search the hyperparameters of a skill: review the plan, confirm, watch, and get the winner.
 
     Ctrl-C leaves the run: its jobs go on, and `resume` continues it. `cancel` ends it.
 
     [bold]Examples[/bold]
 
-      tao-automl run train-tabular --train-data train.csv --eval-data test.csv --workspace runs/one
+      tao-automl run train-tabular --train-data train.csv \
+        --eval-data test.csv --workspace runs/one
 
-      tao-automl run train-tabular --train-data train.csv --workspace runs/two --algorithm asha
-        --max-trials 30 --max-concurrent 4 --range model.mlp.learning_rate=1e-4:1e-2:log
+      tao-automl run train-tabular --train-data train.csv --workspace runs/two \
+        --algorithm asha --max-trials 30 --max-concurrent 4 \
+        --range model.mlp.learning_rate=1e-4:1e-2:log \
         --setting max_wall_time=90m --yes --format json
     """
     arguments = _arguments(**_but(locals(), "skill", "workspace", "action", "platform", "yes", "output"))
+    _refuse_used(workspace)
     runner = _Runner(skill=skill, platform=platform, workspace=workspace, action=action)
     _review(runner.make().plan(**arguments), yes=yes, output=output)
-    from tao_automl.cli.outcome import watch
-
     return watch(lambda listener: runner.make(listener).run(**arguments), workspace, output)
 
 
@@ -178,14 +180,30 @@ def settings_from(pairs: list[str] | None, short: dict[str, Any]) -> dict[str, A
     return settings
 
 
+def _refuse_used(workspace: Path) -> None:
+    """Before anybody reads a plan that cannot be launched. The runner refuses such a folder, too."""
+    from tao_automl.runner import read_events
+
+    try:
+        used = next(read_events(workspace), None) is not None
+    except UserError:
+        return  # there is no run in it
+    if used:
+        hint = f"`tao-automl resume {shown(workspace)}` continues it; or name another folder"
+        raise UserError(f"{workspace}: the folder already holds a run", hint)
+
+
 def _review(plan: "Plan", *, yes: bool, output: Format) -> None:
     """Shows the plan and asks. Where nobody can be asked, `--yes` is needed."""
     text = _plan_text(plan)
     (write_text if output is Format.TEXT else note)(text)
+    note("")
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UserError("nothing was launched: there is no terminal to ask for confirmation on", "add --yes to launch")
+    if output is Format.TEXT and not sys.stdout.isatty():
+        note(text)  # who is asked must have seen it
     if not typer.confirm("Launch this?", default=False, err=True):
         raise UserError("nothing was launched: the plan was not confirmed")
 

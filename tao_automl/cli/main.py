@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except (BrokenPipeError, PipeClosed):
         return _mute()
-    except Exception as error:  # noqa: BLE001  # the command line's last line
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the command line's last line
         return _report(error, arguments, debug)
     return code
 
@@ -32,7 +32,7 @@ def _run(arguments: Sequence[str]) -> int:
     return answer if isinstance(answer, int) else 0
 
 
-def _report(error: Exception, arguments: Sequence[str], debug: bool) -> int:
+def _report(error: BaseException, arguments: Sequence[str], debug: bool) -> int:
     try:
         return report_failure(error, as_json=wants_json(arguments), debug=debug)
     except BrokenPipeError:

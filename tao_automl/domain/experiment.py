@@ -101,8 +101,8 @@ class Experiment:
         self.stop_requests: dict[int, str] = {}
         self.started_at: dict[int, float] = {}
         self.ended_at: dict[int, float] = {}
-        self.settlements: list[Settlement] = []
         self.last_settlement: dict[int, Settlement] = {}
+        self.best_of: dict[int, Settlement] = {}  # trial -> the settlement with its best value
         self.best: Settlement | None = None
         self.failures = 0
         self.baseline: Evaluation | None = None
@@ -265,18 +265,21 @@ class Experiment:
         self.stop_requests.pop(event.trial, None)
         self.ended_at[event.trial] = event.at
         settlement = Settlement(trial=trial.id, budget=trial.budget, job=self.train_job.get(trial.id), event=event)
-        self.settlements.append(settlement)
         self.last_settlement[trial.id] = settlement
         self.failures += event.state is TrialState.FAILED
-        if event.state is TrialState.COMPLETED and self._beats_best(event):
-            self.best = settlement
+        if event.state is TrialState.COMPLETED and event.value is not None:
+            self._keep_best(settlement)
 
-    def _beats_best(self, event: TrialSettled) -> bool:
-        if event.value is None:
-            return False
-        if self.best is None or self.best.event.value is None:
-            return True
-        return self.facts.objective.improvement(self.best.event.value, event.value) > 0
+    def _keep_best(self, new: Settlement) -> None:
+        mine = self.best_of.get(new.trial)
+        if mine is None or self._better(new, mine):
+            self.best_of[new.trial] = new
+        if self.best is None or self._better(new, self.best):
+            self.best = new
+
+    def _better(self, new: Settlement, old: Settlement) -> bool:
+        before, after = old.event.value, new.event.value
+        return before is not None and after is not None and self.facts.objective.improvement(before, after) > 0
 
 
 def fold(events: Iterable[Event]) -> Experiment:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tao_automl.platforms.wrapper import GROUP, MARK, PROCESS
@@ -85,6 +86,7 @@ def _stat_fields(pid: int) -> list[str] | None:
     return raw[raw.rindex(b")") + 2 :].decode("ascii").split() or None
 
 
+@cache
 def _boot() -> str:
     return _BOOT_ID.read_text(encoding="ascii").strip()
 

@@ -40,7 +40,7 @@ def _check_words(spec: JobSpec) -> None:
 
 
 def _check_paths(spec: JobSpec, root: Path) -> None:
-    for key in filter(None, (spec.key, spec.resume_from)):
+    for key in (spec.key, *(() if spec.resume_from is None else (spec.resume_from,))):
         if not is_key(key):
             raise PlatformRejected(f"a job's key must be letters, digits, '.', '_' and '-', got {key!r}")
     for path in spec.files:

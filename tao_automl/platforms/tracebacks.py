@@ -36,7 +36,7 @@ def utterances(lines: Sequence[str]) -> list[Utterance]:
         end = _final_line(lines, index + 1, prefix)
         text = _message(lines, end, prefix)
         said.append(Utterance(line=min(end, len(lines) - 1), text=text, is_exception=True, cause=cause))
-        index = end + 1
+        index = _after_message(lines, end + 1, prefix)
         cause = said[-1] if _leads_on(lines, index, prefix) else None
     return said
 
@@ -47,7 +47,7 @@ def _plain(lines: Sequence[str], index: int) -> Utterance:
 
 def _prefix(lines: Sequence[str], head: int, prefix: str) -> str:
     """What a launcher writes before every line of a rank, such as `[rank0]: `; a time of day is before one only."""
-    return prefix if head + 1 < len(lines) and lines[head + 1].startswith(prefix) else ""
+    return prefix if any(line.startswith(prefix) for line in lines[head + 1 : head + 6]) else ""
 
 
 def _final_line(lines: Sequence[str], start: int, prefix: str) -> int:
@@ -57,6 +57,13 @@ def _final_line(lines: Sequence[str], start: int, prefix: str) -> int:
         if lines[index].startswith(prefix) and line.strip() and not line.startswith((" ", "\t")):
             return index
     return len(lines)
+
+
+def _after_message(lines: Sequence[str], index: int, prefix: str) -> int:
+    """Indented lines after the final one go on with what it says."""
+    while index < len(lines) and lines[index].removeprefix(prefix).startswith((" ", "\t")):
+        index += 1
+    return index
 
 
 def _message(lines: Sequence[str], end: int, prefix: str) -> str:

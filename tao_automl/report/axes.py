@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tao_automl.report.reading import Parameter, Trial
+from tao_automl.report.shapes import Parameter, Trial
 from tao_automl.report.values import number, same
 
 CELLS = 50

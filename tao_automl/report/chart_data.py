@@ -3,39 +3,55 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tao_automl.report.importance import Importance
-from tao_automl.report.reading import Parameter, Report, Trial
-from tao_automl.report.timeline import bars, epochs_until, first_start
+from tao_automl.report.importance import Importance, ordered_parameters
+from tao_automl.report.shapes import Parameter, Report, Trial
+from tao_automl.report.timeline import Bar, bars, epochs_until, first_start
 from tao_automl.report.values import number, same
 from tao_automl.report.wording import condition_text, spec_value
 
+MOST = 2_000  # trials on the page
 POINTS = 40_000  # of all learning curves together
 _REASON = 240
 
 
-def chart_data(report: Report, importance: Importance) -> dict[str, Any]:
-    """Strings in it are cleaned, numbers finite."""
-    shares = dict(importance.shares)
-    order = sorted(range(len(report.searched)), key=lambda k: -shares.get(report.searched[k].key, 0.0))
+def shown_trials(report: Report) -> list[Trial]:
+    """All trials, or of very many the best and some of the others, in the order of the history."""
+    if len(report.trials) <= MOST:
+        return list(report.trials)
+    best = [trial.index for trial in report.ranked()[: MOST * 3 // 4]]
+    taken = set(best)
+    others = [trial.index for trial in report.trials if trial.index not in taken]
+    step = -(-len(others) // (MOST - len(best)))
+    return [report.trials[k] for k in sorted((*best, *others[::step]))]
+
+
+def chart_data(report: Report, importance: Importance, shown: list[Trial]) -> dict[str, Any]:
+    """Strings in it are cleaned, numbers finite. The script knows a trial by its place in `shown`."""
     options = [_options(parameter, report.trials) for parameter in report.searched]
-    rungs = sorted({trial.budget for trial in report.trials if trial.budget is not None})
+    rungs = sorted({trial.budget for trial in shown if trial.budget is not None})
     begin, until = first_start(report), epochs_until(report)
-    keep = max(8, POINTS // max(1, len(report.trials)))
+    keep = max(8, POINTS // max(1, len(shown)))
+    place = {trial.index: k for k, trial in enumerate(shown)}
     return {
         "metric": report.metric,
         "maximize": report.maximize,
-        "best": next((trial.index for trial in report.trials if report.is_best(trial)), None),
+        "total": len(report.trials),
+        "best": next((k for k, trial in enumerate(shown) if report.is_best(trial)), None),
         "bestValue": report.best.value if report.best else None,
         "rungs": rungs[:64],
-        "order": order,
+        "order": [report.searched.index(parameter) for parameter in ordered_parameters(report, importance)],
         "params": [_parameter(p, o) for p, o in zip(report.searched, options, strict=True)],
         "trials": [
             _trial(trial, report.searched, options)
             | {"c": _thinned(trial.curve, set(rungs), keep), "x": _places(trial, begin, until)}
-            for trial in report.trials
+            for trial in shown
         ],
-        "bars": [[b.trial, _round(b.start), _round(b.end), b.slot, int(b.open), b.budget] for b in bars(report)],
+        "bars": [_bar(bar, place[bar.trial]) for bar in bars(report) if bar.trial in place],
     }
+
+
+def _bar(bar: Bar, place: int) -> list[float | None]:
+    return [place, _round(bar.start), _round(bar.end), bar.slot, int(bar.open), bar.budget]
 
 
 def _options(parameter: Parameter, trials: tuple[Trial, ...]) -> list[Any]:
@@ -106,7 +122,7 @@ def _thinned(curve: tuple[tuple[float, float], ...], rungs: set[float], keep: in
     step = -(-len(curve) // keep) or 1
     last = len(curve) - 1
     kept = [point for k, point in enumerate(curve) if k in (0, last) or k % step == 0 or point[0] in rungs]
-    return [float(f"{number:.6g}") for point in kept for number in point]
+    return [float(f"{item:.6g}") for point in kept for item in point]
 
 
 def _round(seconds: float) -> float:

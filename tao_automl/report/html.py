@@ -5,9 +5,9 @@ import hashlib
 from collections.abc import Mapping
 from importlib.resources import files
 from string import Template
-from typing import Any
+from typing import Any, TypeAlias
 
-from tao_automl.report.chart_data import chart_data
+from tao_automl.report.chart_data import chart_data, shown_trials
 from tao_automl.report.importance import importance_of
 from tao_automl.report.markup import Markup, join, script_json
 from tao_automl.report.page_head import cards, header, navigation, title
@@ -20,8 +20,18 @@ from tao_automl.report.page_sections import (
     space_part,
 )
 from tao_automl.report.page_trials import trials_part, without_script
-from tao_automl.report.reading import Report, read_report
+from tao_automl.report.reading import read_report
+from tao_automl.report.shapes import Report
 
+Part: TypeAlias = tuple[str, str, Markup | None]
+
+_HINTS = (
+    "A dot a trial, the larger the longer it was trained. The line is the best so far.",
+    "A line a trial. Drag along an axis to keep what lies in a range, here and in all other charts; click to let go.",
+    "A line a trial. Full dots: the trial was promoted to more training; rings: where it ended.",
+    "A row a slot, a bar a training, in the colours of the metric; red ones failed.",
+    " A bar includes the time in which a trial waited for its promotion.",
+)
 SCRIPTS = ("core", "plot", "progress", "parallel", "slices", "curves", "timeline", "trials", "start")
 
 
@@ -31,17 +41,17 @@ def render_html(result: Mapping[str, Any]) -> str:
     All text of the result is escaped, and a content security policy allows no script but the page's own.
     """
     report = read_report(result)
-    importance = importance_of(report)
-    script = "(() => {\n\"use strict\";\n" + "\n".join(_file(f"{name}.js") for name in SCRIPTS) + "})();"
+    importance, trials = importance_of(report), shown_trials(report)
+    script = '(() => {\n"use strict";\n' + "\n".join(_file(f"{name}.js") for name in SCRIPTS) + "})();"
     progress, *charts = _charts(report)
-    parts: list[tuple[str, str, Markup | None]] = [
+    parts: list[Part] = [
         progress,
         ("importance", "Importance", importance_part(report, importance)),
         ("best", "Best", best_part(report, importance)),
         *charts,
         ("front", "Pareto front", front_part(report)),
         ("failures", "Failures", failures_part(report)),
-        ("trials", "Trials", trials_part(report, importance)),
+        ("trials", "Trials", trials_part(report, importance, trials)),
         ("space", "Settings", space_part(report)),
     ]
     shown = [(anchor, name, body) for anchor, name, body in parts if body is not None]
@@ -54,7 +64,7 @@ def render_html(result: Mapping[str, Any]) -> str:
         cards=cards(report),
         fallback=without_script(report),
         parts=join([body for _, _, body in shown]),
-        data=script_json(chart_data(report, importance)),
+        data=script_json(chart_data(report, importance, trials)),
         script=script,
     )
 
@@ -68,19 +78,20 @@ def _digest(script: str) -> str:
     return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
 
 
-def _charts(report: Report) -> list[tuple[str, str, Markup | None]]:
+def _charts(report: Report) -> list[Part]:
     """The parts that the script draws; those that have nothing to show are None."""
     scored = any(trial.scored for trial in report.trials)
     spaced = scored and bool(report.searched)
     curves = any(len(trial.curve) > 1 for trial in report.trials)
     timed = any(trial.spans for trial in report.trials)
+    pauses = len({trial.budget for trial in report.trials}) > 1 and all(len(trial.spans) < 2 for trial in report.trials)
     found = [
-        (scored, "progress", "Progress", "A dot a trial, the larger the longer it was trained. The line is the best so far."),
-        (spaced, "parallel", "Configurations", "A line a trial. Drag along an axis to keep what lies in a range, here and in all other charts; click the axis to let go."),
-        (spaced, "slices", "Parameter by parameter", f"Each parameter against {report.metric}, the important ones first."),
-        (curves, "curves", "Learning curves", "A line a trial. Full dots: the trial was promoted to more training; rings: where it ended."),
-        (timed, "timeline", "Timeline", "A row a slot, a bar a training, in the colours of the metric; red ones failed."),
-    ]  # fmt: skip
+        (scored, "progress", "Progress", _HINTS[0]),
+        (spaced, "parallel", "Configurations", _HINTS[1]),
+        (spaced, "slices", "Parameter by parameter", f"Each against {report.metric}, the important ones first."),
+        (curves, "curves", "Learning curves", _HINTS[2]),
+        (timed, "timeline", "Timeline", _HINTS[3] + (_HINTS[4] if pauses else "")),
+    ]
     return [
         (anchor, name, chart(anchor, name, hint, f"{name} of {len(report.trials)} trials. {hint}") if wanted else None)
         for wanted, anchor, name, hint in found

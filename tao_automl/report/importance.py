@@ -8,6 +8,7 @@ as many trials would show is subtracted, so that few trials do not make every pa
 import bisect
 import functools
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -16,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tao_automl.report.axes import Axis, axis_of
-from tao_automl.report.reading import Report, Trial, read_report
+from tao_automl.report.reading import read_report
+from tao_automl.report.shapes import Parameter, Report, Trial
 
 ENOUGH = 8
 QUANTILE = 0.1
@@ -59,16 +61,23 @@ def importance_of(report: Report) -> Importance:
     return Importance(shares=tuple(ordered), reason="", trials=len(scored))
 
 
+def ordered_parameters(report: Report, importance: Importance) -> list[Parameter]:
+    """Searched parameters, those that matter first; the others by how many trials have them."""
+    shares = dict(importance.shares)
+    active = Counter(key for trial in report.trials for key in trial.specs)
+    return sorted(report.searched, key=lambda p: (-shares.get(p.key, 0.0), -active[p.key]))
+
+
 def share_of_losses(trials: list[Trial], maximize: bool) -> _Floats:
     """For each trial, the share of the others that beat it at the largest budget that both reached."""
     sign = -1.0 if maximize else 1.0
-    budgets = np.array([trial.budget or 0.0 for trial in trials])
+    budgets = np.array([trial.scored_at or 0.0 for trial in trials])
     losses = np.zeros(len(trials))
     for level in np.unique(budgets):
         ended, reached = np.flatnonzero(budgets == level), np.flatnonzero(budgets >= level)
         costs = np.array([sign * value_at(trials[k], level) for k in reached])
         own = costs[np.isin(reached, ended, assume_unique=True)]
-        losses[ended] += _beaten(own, costs)
+        losses[ended] += _beaten(own, costs) - 0.5  # but for the tie with itself
         losses[reached[budgets[reached] > level]] += _beaten(costs[budgets[reached] > level], own)
     return losses / max(1, len(trials) - 1)
 
@@ -84,7 +93,7 @@ def _beaten(mine: _Floats, others: _Floats) -> _Floats:
 def value_at(trial: Trial, budget: float) -> float:
     """The metric after `budget`, by the curve; the trial's own metric where the curve does not tell."""
     value = trial.value if trial.value is not None else math.nan
-    if trial.budget is None or trial.budget <= budget:
+    if trial.scored_at is None or trial.scored_at <= budget:
         return value
     place = bisect.bisect_right(trial.curve, (budget, math.inf))
     return trial.curve[place - 1][1] if place else value

@@ -17,7 +17,10 @@ class Markup(str):
 def tag(name: str, *children: object, **attributes: object) -> Markup:
     """``tag("p", "a < b", class_="note")``. None and False leave an attribute out, True writes it bare; in names, a
     trailing underscore is dropped and the others become hyphens."""
-    words = [name, *(_attribute(key, value) for key, value in attributes.items() if not (value is None or value is False))]
+    words = [
+        name,
+        *(_attribute(key, value) for key, value in attributes.items() if not (value is None or value is False)),
+    ]
     opening = f"<{' '.join(words)}>"
     return Markup(opening if name in _EMPTY and not children else f"{opening}{join(children)}</{name}>")
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from tao_automl.report.markup import Markup, join, tag
-from tao_automl.report.reading import Evaluation, Report
+from tao_automl.report.shapes import Evaluation, Report
 from tao_automl.report.timeline import first_start
 from tao_automl.report.wording import (
     best_note,

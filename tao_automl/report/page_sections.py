@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tao_automl.report.importance import Importance
+from tao_automl.report.importance import Importance, ordered_parameters
 from tao_automl.report.markup import Markup, join, numeric, numeric_head, table, tag
-from tao_automl.report.reading import Failures, Parameter, Report
+from tao_automl.report.shapes import Failures, Parameter, Report
 from tao_automl.report.values import as_text, same, text
 from tao_automl.report.wording import (
     condition_text,
@@ -18,19 +18,19 @@ from tao_automl.report.wording import (
     spec_value,
 )
 
-_BARS = 12
+_BARS = 10
 
 
-def part(anchor: str, name: str, *children: object, hint: str = "", wide: bool = True) -> Markup:
-    """A titled card."""
+def part(anchor: str, name: str, *children: object, hint: str = "", kind: str = "") -> Markup:
+    """A titled card; `kind` is ``half`` for one that shares its row, ``drawn`` for one that only a script fills."""
     head = tag("div", tag("h2", name), tag("p", hint, class_="hint") if hint else None, class_="head")
-    return tag("section", head, *children, id=anchor, class_="part" if wide else "part half")
+    return tag("section", head, *children, id=anchor, class_=f"part {kind}".strip())
 
 
 def chart(anchor: str, name: str, hint: str, label: str) -> Markup:
     """A card whose chart is drawn by the script."""
     host = tag("div", class_="chart", id=f"{anchor}-chart", data_label=label)
-    return part(anchor, name, host, hint=hint)
+    return part(anchor, name, host, hint=hint, kind="drawn")
 
 
 def best_part(report: Report, importance: Importance) -> Markup | None:
@@ -38,8 +38,7 @@ def best_part(report: Report, importance: Importance) -> Markup | None:
     best = report.best
     if best is None:
         return None
-    shares = dict(importance.shares)
-    ordered = sorted(report.searched, key=lambda parameter: -shares.get(parameter.key, 0.0))
+    ordered = ordered_parameters(report, importance)
     rows = [_best_row(parameter, best.specs[parameter.key]) for parameter in ordered if parameter.key in best.specs]
     heads = ("Parameter", *map(numeric_head, ("Best", "Default", "Change")), "Searched range")
     more = [tag("summary", f"{len(rows) - _BARS} parameters more"), table(heads, rows[_BARS:])]
@@ -49,7 +48,7 @@ def best_part(report: Report, importance: Importance) -> Markup | None:
         table(heads, rows[:_BARS]) if rows else tag("p", "Its values are not recorded.", class_="empty"),
         tag("details", *more) if len(rows) > _BARS else None,
         tag("details", tag("summary", "As JSON"), tag("pre", _as_json(best.specs), tabindex="0")),
-        wide=False,
+        kind="half",
     )
 
 
@@ -90,7 +89,7 @@ def importance_part(report: Report, importance: Importance) -> Markup | None:
     hint = f"PED-ANOVA over {importance.trials} trials, beyond what chance would show"
     if not importance.shares:
         body = tag("p", f"Not known: {importance.reason}.", class_="empty")
-        return part("importance", "Parameter importance", body, wide=False)
+        return part("importance", "Parameter importance", body, kind="half")
     bars = [_bar(name_of(named[key]), share, percent_share(share)) for key, share in importance.shares[:_BARS]]
     rest = len(named) - len(bars)
     note = f"{rest} other parameter{'s' if rest != 1 else ''} made no difference that can be told from chance."
@@ -101,7 +100,7 @@ def importance_part(report: Report, importance: Importance) -> Markup | None:
         body,
         tag("p", note, class_="note") if rest and len(importance.shares) <= _BARS else None,
         hint=hint,
-        wide=False,
+        kind="half",
     )
 
 

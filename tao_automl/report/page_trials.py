@@ -2,35 +2,36 @@
 
 from collections.abc import Callable
 
-from tao_automl.report.importance import Importance
+from tao_automl.report.importance import Importance, ordered_parameters
 from tao_automl.report.labels import middle
 from tao_automl.report.markup import Markup, numeric, numeric_head, tag
 from tao_automl.report.page_sections import part
-from tao_automl.report.reading import SUCCEEDED, Parameter, Report, Trial
+from tao_automl.report.shapes import SUCCEEDED, Parameter, Report, Trial
 from tao_automl.report.values import number
-from tao_automl.report.wording import duration, figure, spec_value, trial_time, whole
+from tao_automl.report.wording import duration, figure, spec_value, trial_budget, trial_time
 
 COLUMNS = 4
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 800, 220, 60, 24
 
 
-def trials_part(report: Report, importance: Importance) -> Markup | None:
+def trials_part(report: Report, importance: Importance, trials: list[Trial]) -> Markup | None:
     """A row a trial, the best first; the script sorts, filters and unfolds them."""
     if not report.trials:
         return None
-    shares = dict(importance.shares)
-    shown = sorted(report.searched, key=lambda parameter: -shares.get(parameter.key, 0.0))[:COLUMNS]
+    shown = ordered_parameters(report, importance)[:COLUMNS]
     numbers = [middle(report.metric, 24), "Budget", *(middle(p.label, 24) for p in shown), "Time"]
     heads = [*(tag("th", name, scope="col") for name in ("Trial", "Status")), *map(numeric_head, numbers)]
-    ranked = report.ranked()
-    seen = {trial.index for trial in ranked}
-    rows = [_row(report, trial, shown) for trial in (*ranked, *(t for t in report.trials if t.index not in seen))]
+    rank = {trial.index: place for place, trial in enumerate(report.ranked())}
+    places = sorted(range(len(trials)), key=lambda k: rank.get(trials[k].index, len(rank)))
+    rows = [_row(report, trials[k], k, shown) for k in places]
+    total = len(report.trials)
+    hint = f"{len(trials):,} of {total:,}: the best, and a part of the others." if len(trials) < total else ""
     head = tag("thead", tag("tr", *heads, tag("th", "Failure", scope="col")))
     body = tag("table", head, tag("tbody", *rows), id="trial-table")
-    return part("trials", "Trials", tag("div", id="trial-tools"), tag("div", body, class_="scroll"))
+    return part("trials", "Trials", tag("div", id="trial-tools"), tag("div", body, class_="scroll"), hint=hint)
 
 
-def _row(report: Report, trial: Trial, shown: list[Parameter]) -> Markup:
+def _row(report: Report, trial: Trial, place: int, shown: list[Parameter]) -> Markup:
     best = report.is_best(trial)
     seconds = trial_time(trial)
     return tag(
@@ -38,11 +39,11 @@ def _row(report: Report, trial: Trial, shown: list[Parameter]) -> Markup:
         tag("th", "★ " if best else None, trial.rec, scope="row", data_v=trial.index),
         tag("td", tag("span", trial.status, class_=f"s s-{trial.status if trial.status.isalpha() else 'other'}")),
         _number(trial.value, figure(trial.value)),
-        _number(trial.budget, whole(trial.budget)),
+        _number(trial.budget, trial_budget(trial)),
         *(_spec(trial, parameter) for parameter in shown),
         _number(seconds, duration(seconds)),
         tag("td", trial.failure_class.replace("_", " ")),
-        data_t=trial.index,
+        data_t=place,
         class_="best" if best else None,
     )
 
@@ -87,7 +88,15 @@ def _picture(report: Report) -> Markup | None:
     line = tag("path", d=_steps(report, scored, x, y), class_="line")
     label = f"{report.metric} of {len(scored)} trials, and the best so far"
     return tag(
-        "svg", *dots, line, *ends, caption, viewBox=f"0 0 {_WIDTH} {_HEIGHT}", role="img", aria_label=label, class_="still"
+        "svg",
+        *dots,
+        line,
+        *ends,
+        caption,
+        viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
+        role="img",
+        aria_label=label,
+        class_="still",
     )
 
 

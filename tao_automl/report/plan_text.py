@@ -8,7 +8,8 @@ from rich.text import Text
 
 from tao_automl.report.blocks import BAD, DIM, HEAD, Cell, grid, note, pairs, section
 from tao_automl.report.labels import fitted, middle, short_names
-from tao_automl.report.reading import Parameter, read_parameter
+from tao_automl.report.reading import read_parameter
+from tao_automl.report.shapes import Parameter
 from tao_automl.report.values import items, mapping, number, rows, text
 from tao_automl.report.wording import (
     MISSING,

@@ -7,9 +7,11 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 from tao_automl.report.blocks import BAD, DIM, GOOD, HEAD, Cell, grid, note, pairs, pairs_under, section
-from tao_automl.report.importance import Importance, importance_of
+from tao_automl.report.importance import Importance, importance_of, ordered_parameters
 from tao_automl.report.labels import fitted, middle
-from tao_automl.report.reading import FAILED, SUCCEEDED, Failures, Parameter, Report, Trial, read_report
+from tao_automl.report.reading import read_report
+from tao_automl.report.shapes import FAILED, RUNNING, SUCCEEDED, Failures, Parameter, Report, Trial
+from tao_automl.report.timeline import latest
 from tao_automl.report.values import same
 from tao_automl.report.wording import (
     MISSING,
@@ -24,6 +26,7 @@ from tao_automl.report.wording import (
     percent_share,
     range_text,
     spec_value,
+    trial_budget,
     trials_sentence,
     verdict,
     whole,
@@ -47,13 +50,15 @@ class ResultText:
 
 def result_parts(report: Report, importance: Importance, width: int) -> Iterator[RenderableType]:
     """The parts of the page, top to bottom; parts that would be empty are left out."""
-    parameters = by_importance(report, importance)
+    parameters = ordered_parameters(report, importance)
     yield headline(report)
     yield evaluations(report)
     if report.best:
         yield specs_part(report, importance, parameters, width)
     if report.front:
         yield section("Pareto front", front_table(report))
+    if running := [trial for trial in report.trials if trial.status == RUNNING]:
+        yield section(f"Running ({len(running)})", *running_blocks(report, running))
     ranked = report.ranked()
     if ranked:
         title = f"Top {TOP} of {len(ranked)} scored trials" if len(ranked) > TOP else "Scored trials"
@@ -87,12 +92,6 @@ def evaluations(report: Report) -> RenderableType:
     ]
     title = f"{report.metric} ({better_is(report.maximize)})"
     return section(title, grid(("", "value", ""), rows, right=(1,), fold=2))
-
-
-def by_importance(report: Report, importance: Importance) -> list[Parameter]:
-    """Searched parameters, the ones that matter first."""
-    shares = dict(importance.shares)
-    return sorted(report.searched, key=lambda parameter: -shares.get(parameter.key, 0.0))
 
 
 def specs_part(report: Report, importance: Importance, parameters: list[Parameter], width: int) -> RenderableType:
@@ -129,7 +128,8 @@ def _spec_row(parameter: Parameter, value: Any, shares: Mapping[str, float], ran
 def top_table(report: Report, trials: list[Trial], parameters: list[Parameter], width: int) -> RenderableType:
     """Trials with as many of the parameters as there is room for."""
     rows = [_trial_cells(report, trial) for trial in trials]
-    left = width - sum(max(len(str(row[k])) for row in rows) + 2 for k in range(4)) - 4
+    heads = ["trial", "status", report.metric[:16], "budget"]
+    left = width - sum(max(len(head), *(len(row[k]) for row in rows)) + 2 for k, head in enumerate(heads))
     chosen: list[Parameter] = []
     for parameter in parameters:
         room = 2 + max(len(middle(parameter.label, 16)), *(len(_cell(parameter, trial)) for trial in trials))
@@ -138,7 +138,7 @@ def top_table(report: Report, trials: list[Trial], parameters: list[Parameter], 
         left -= room
         chosen.append(parameter)
     cells = [[*row, *(_cell(p, trial) for p in chosen)] for row, trial in zip(rows, trials, strict=True)]
-    heads = ("trial", "status", report.metric[:16], "budget", *(middle(p.label, 16) for p in chosen))
+    heads += [middle(parameter.label, 16) for parameter in chosen]
     return grid(heads, cells, right=(0, 2, 3, *range(4, len(heads))))
 
 
@@ -146,11 +146,25 @@ def _trial_cells(report: Report, trial: Trial) -> list[Cell]:
     best = report.is_best(trial)
     rec = Text(f"{'★ ' if best else ''}{trial.rec}", style=HEAD if best else "")
     status = Text(trial.status, style=_WORDS.get(trial.status, ""))
-    return [rec, status, figure(trial.value), whole(trial.budget)]
+    return [rec, status, figure(trial.value), trial_budget(trial)]
 
 
 def _cell(parameter: Parameter, trial: Trial) -> str:
     return spec_value(trial.specs[parameter.key], 14) if parameter.key in trial.specs else MISSING
+
+
+def running_blocks(report: Report, trials: list[Trial]) -> Iterator[RenderableType]:
+    """What each live trial does, and the last that it reported."""
+    now = latest(report)
+    rows: list[Sequence[Cell]] = []
+    for trial in trials[:TOP]:
+        epoch, value = trial.curve[-1] if trial.curve else (None, trial.value)
+        elapsed = duration(now - trial.spans[-1].start) if trial.spans else MISSING
+        reached = f"{whole(epoch or 0)} of {whole(trial.budget)}"
+        rows.append([trial.rec, trial.job_status or MISSING, reached, figure(value), elapsed, middle(trial.job_id, 36)])
+    yield grid(("trial", "job", "epoch", report.metric[:16], "elapsed", "job id"), rows, right=(0, 2, 3, 4))
+    if len(trials) > TOP:
+        yield note(f"and {len(trials) - TOP} more")
 
 
 def front_table(report: Report) -> RenderableType:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tao_automl.report.reading import Report
+from tao_automl.report.shapes import Report
 
 _SLACK = 0.5  # seconds by which clocks of platforms and runner may disagree
 
@@ -29,7 +29,7 @@ def bars(report: Report) -> list[Bar]:
     begin = first_start(report)
     if begin is None:
         return []
-    now = _now(report, begin)
+    now = latest(report)
     spans = [(span, trial.index) for trial in report.trials for span in trial.spans]
     free: list[float] = []
     found = []
@@ -41,9 +41,11 @@ def bars(report: Report) -> list[Bar]:
     return found
 
 
-def _now(report: Report, begin: float) -> float:
+def latest(report: Report) -> float:
+    """The last moment that the history tells of, in seconds since the epoch; while trials run, the run's "now"."""
     times = [time for trial in report.trials for span in trial.spans for time in (span.start, span.end or span.start)]
-    return max(*times, begin + (report.progress.elapsed_s or 0.0)) if report.counts.get("running") else max(times)
+    running = (first_start(report) or 0.0) + (report.progress.elapsed_s or 0.0) if report.counts.get("running") else 0.0
+    return max(*times, running, 0.0)
 
 
 def epochs_until(report: Report) -> dict[int, float]:

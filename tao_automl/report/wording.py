@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from tao_automl.report.reading import FAILED, SUCCEEDED, Evaluation, Parameter, Report, Trial
+from tao_automl.report.shapes import FAILED, SUCCEEDED, Evaluation, Parameter, Report, Trial
 from tao_automl.report.values import as_text, items, mapping, text
 
 MISSING = "—"
@@ -175,7 +175,7 @@ def _clause(name: str, values: Any) -> str:
 
 
 def factor(parameter: Parameter, value: Any) -> str:
-    """How a value differs from the default: a factor on a logarithmic scale, else a difference; empty if it does not."""
+    """How a value differs from the default: a factor on a logarithmic scale, else a difference; else empty."""
     default = parameter.default
     if not _is_number(value) or not _is_number(default) or value == default:
         return ""
@@ -199,6 +199,12 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]
         elif value is not None and value != {} and value != [] and value != "":
             found.append((name, value))
     return found
+
+
+def trial_budget(trial: Trial) -> str:
+    """What the trial was granted; ``9 of 27`` if its metric is that of an earlier budget."""
+    earlier = trial.value is not None and trial.scored_at is not None and trial.scored_at != trial.budget
+    return f"{whole(trial.scored_at)} of {whole(trial.budget)}" if earlier else whole(trial.budget)
 
 
 def trial_time(trial: Trial) -> float | None:

@@ -35,7 +35,8 @@ class Result(Mapping[str, Any]):
         final_evaluation: the same of the winner, with comparison_to_baseline.
         progress: completed, succeeded, failed, running, total, best_metric, best_rec_id, algorithm, elapsed_s, eta_s,
             gpu_hours, cost.
-        history: one entry a recommendation, in order.
+        history: one entry a recommendation, in order. `metric` is the best value it was settled with, after
+            `metric_budget` units of training; `budget` is what it was granted.
         failures_by_cause: failure class -> number of trials.
         search_space: the searched parameters; settings: what was asked for.
     """
@@ -232,9 +233,9 @@ def _trained_units(experiment: Experiment) -> int:
 
 def _history_entry(experiment: Experiment, trial: Trial) -> dict[str, Any]:
     job = experiment.jobs[experiment.train_job[trial.id]] if trial.id in experiment.train_job else None
-    settlement = experiment.last_settlement.get(trial.id)
+    settlement = experiment.best_of.get(trial.id) or experiment.last_settlement.get(trial.id)
     metric = experiment.facts.objective.metric
-    value = trial.score.value if trial.score else None
+    value, at = _value(trial, settlement)
     curve = experiment.curves.get(trial.id, {})
     return {
         "rec_id": trial.id,
@@ -246,6 +247,7 @@ def _history_entry(experiment: Experiment, trial: Trial) -> dict[str, Any]:
         "metric": value,
         "objective_values": {} if value is None else {metric: value},
         "values": dict(settlement.event.values) if settlement else {},
+        "metric_budget": at,
         "budget": trial.budget,
         "specs": dict(trial.params),
         "curve": [[epoch, values[metric]] for epoch, values in sorted(curve.items()) if metric in values],
@@ -258,6 +260,14 @@ def _history_entry(experiment: Experiment, trial: Trial) -> dict[str, Any]:
         "adjustments": [],
         "feedback": None,
     }
+
+
+def _value(trial: Trial, settlement: Settlement | None) -> tuple[float | None, int | None]:
+    """The best value that a trial was settled with, and its budget; as long as there is none, its latest report."""
+    if settlement and settlement.event.value is not None:
+        return settlement.event.value, settlement.budget
+    latest = next(reversed(trial.scores.items()), None)  # type: ignore[call-overload]
+    return (latest[1].value, latest[0]) if latest else (None, None)
 
 
 def _failures_by_cause(experiment: Experiment) -> dict[str, int]:

@@ -18,6 +18,7 @@ from tao_automl.domain import json_types
 from tao_automl.domain.events import Event
 from tao_automl.errors import JournalCorrupt, UserError
 
+_PLAIN = frozenset({str, int, float, bool, types.NoneType})
 EVENT_TYPES: Mapping[str, type] = {cls.__name__: cls for cls in typing.get_args(events_module.Event)}
 
 
@@ -42,6 +43,8 @@ def decode_event(kind: str, body: str) -> Event:
 
 def to_json(value: Any) -> Any:
     """Dataclasses, enums, tuples and mappings as JSON values; fields that hold their default are left out."""
+    if type(value) in _PLAIN:
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_json(v) for f in _fields(type(value)) if not _is_default(f, v := getattr(value, f.name))}
     if isinstance(value, Enum):
@@ -72,7 +75,8 @@ def _reader(hint: Any) -> Reader:
     if isinstance(hint, type) and issubclass(hint, Enum):
         return hint
     if dataclasses.is_dataclass(hint):
-        readers = {name: _reader(kind) for name, kind in typing.get_type_hints(hint, localns=vars(json_types)).items()}
+        hints = typing.get_type_hints(hint, localns=vars(json_types))  # the JSON alias refers to itself by name
+        readers = {name: _reader(kind) for name, kind in hints.items()}
         return functools.partial(_read_dataclass, typing.cast(type, hint), readers)
     return _read_float if hint is float else _read_as_it_is
 

@@ -15,7 +15,7 @@ import socket
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Literal, NoReturn
+from typing import IO, Any, Literal, NoReturn
 
 from tao_automl.domain.events import Event
 from tao_automl.errors import JournalConflict, JournalCorrupt, JournalError, UserError
@@ -150,22 +150,33 @@ class SqliteJournal:
             return int(self._open.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
 
     def _is_blank(self) -> bool:
-        """A new file, or one whose maker died before its first word."""
-        return not self._open.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        """A new file, or one whose maker died before its first word. SQLite takes a few stray bytes for that too."""
+        tables = self._open.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        return not tables and not self._path.stat().st_size
 
     def _check(self) -> None:
-        application = self._open.execute("PRAGMA application_id").fetchone()[0]
-        version = self._open.execute("PRAGMA user_version").fetchone()[0]
+        application, version = self._pragma("application_id"), self._pragma("user_version")
         if application != APPLICATION_ID:
             raise JournalCorrupt(f"{self._path}: not a tao-automl journal", "the file belongs to another program")
         if version > FORMAT:
             raise JournalCorrupt(
                 f"{self._path}: journal format {version}, this version reads up to {FORMAT}", "upgrade tao-automl"
             )
-        damage = self._open.execute("PRAGMA quick_check(1)").fetchone()[0]
-        count = self._open.execute("SELECT count(*) FROM events").fetchone()[0]
-        if damage != "ok" or count != self.length():
+        damage = self._damage()
+        if damage:
             raise JournalCorrupt(f"{self._path}: the file is damaged ({damage})", "restore it from a backup")
+
+    def _damage(self) -> str | None:
+        size, found = self._pragma("page_count") * self._pragma("page_size"), self._path.stat().st_size
+        if found < size:
+            return f"{found} bytes of {size}"
+        if not self._open.execute("SELECT count(*) = coalesce(max(seq), 0) FROM events").fetchone()[0]:
+            return "events are missing"
+        verdict = str(self._pragma("quick_check(1)"))
+        return None if verdict == "ok" else verdict
+
+    def _pragma(self, name: str) -> Any:
+        return self._open.execute(f"PRAGMA {name}").fetchone()[0]
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -204,11 +215,11 @@ def _connect(path: Path, mode: Mode) -> sqlite3.Connection:
     return db
 
 
-def _lock(path: Path) -> IO[str] | None:
+def _lock(path: Path) -> IO[bytes] | None:
     """The lock, held until the file object is closed or its process ends; None where the file system has no locks
     (then the check of every append is the only fence)."""
     try:
-        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115  # is kept open: that is the lock
+        file = open(path, "a+b", buffering=0)  # noqa: SIM115  # is kept open: that is the lock
     except OSError as error:
         raise JournalError(f"{path}: cannot be written: {error.strerror}", "name a writable workspace") from error
     try:
@@ -218,7 +229,7 @@ def _lock(path: Path) -> IO[str] | None:
             file.close()
             return None
         file.seek(0)
-        owner = file.read().strip()
+        owner = file.read().decode(errors="replace").strip()
         file.close()
         raise JournalConflict(
             f"{path.parent}: another runner works in this workspace ({owner or 'it did not say who'})",
@@ -226,8 +237,7 @@ def _lock(path: Path) -> IO[str] | None:
         ) from error
     with contextlib.suppress(OSError):  # a full disk: the owner's name is a courtesy
         file.truncate(0)
-        file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}))
-        file.flush()
+        file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode())
     return file
 
 

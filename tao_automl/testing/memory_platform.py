@@ -9,7 +9,7 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 
 from tao_automl.domain.job import (
@@ -55,6 +55,10 @@ class Behaviour:
     queued: float = 0.0
     rejection: PlatformRejected | None = None
 
+
+CANCELLED = Behaviour(state=JobState.CANCELLED, detail="cancelled")
+VANISHED = Behaviour(state=JobState.LOST, detail="vanished")
+EXIT_CODES = {JobState.SUCCEEDED: 0, JobState.FAILED: 1}
 
 Behave = Callable[[JobSpec], Behaviour]
 
@@ -110,7 +114,7 @@ class MemoryPlatform:
     most_running: int = 0
     jobs: dict[str, MemoryJob] = field(default_factory=dict)
     _queue: list[tuple[float, int, MemoryJob]] = field(default_factory=list)
-    _ends: list[tuple[float, int, MemoryJob]] = field(default_factory=list)
+    _ends: list[tuple[float, int, MemoryJob, Behaviour]] = field(default_factory=list)
     _running: int = 0
     _tickets: Iterator[int] = field(default_factory=count)
     _freed_at: float = 0.0  # when the last job ended
@@ -149,9 +153,9 @@ class MemoryPlatform:
             return
         job.cancelled, now = True, self.clock.now()
         if job.started_at is None:
-            self._end(job, now)
+            self._end(job, now, CANCELLED)
         else:
-            heapq.heappush(self._ends, (now + self.cancel_seconds, next(self._tickets), job))
+            heapq.heappush(self._ends, (now + self.cancel_seconds, next(self._tickets), job, CANCELLED))
             self._catch_up(now)
 
     def get_failure_analysis(self, handle: str) -> FailureAnalysis:
@@ -190,14 +194,13 @@ class MemoryPlatform:
         job, now = self.jobs[handle], self.clock.now()
         self._catch_up(now)
         if not job.ended:
-            job.behaviour, job.cancelled = replace(job.behaviour, state=JobState.LOST, detail="vanished"), False
-            self._end(job, now)
+            self._end(job, now, VANISHED)
 
     def finish(self, handle: str) -> None:
         """Lets the job end now, in the way that it was to end later."""
         self._catch_up(self.clock.now())
         if not self.jobs[handle].ended:
-            self._end(self.jobs[handle], self.clock.now())
+            self._end(self.jobs[handle], self.clock.now(), self.jobs[handle].behaviour)
 
     @property
     def running(self) -> list[str]:
@@ -218,7 +221,8 @@ class MemoryPlatform:
             if start < end and start <= now:
                 self._start(start)
             elif end <= now:
-                self._end(heapq.heappop(self._ends)[2], end)
+                _, _, job, how = heapq.heappop(self._ends)
+                self._end(job, end, how)
             else:
                 return
 
@@ -239,27 +243,17 @@ class MemoryPlatform:
         job = heapq.heappop(self._queue)[2]
         job.started_at = at
         job.status = JobStatus(state=JobState.RUNNING, started_at=at)
-        heapq.heappush(self._ends, (at + job.behaviour.seconds, next(self._tickets), job))
+        heapq.heappush(self._ends, (at + job.behaviour.seconds, next(self._tickets), job, job.behaviour))
         self.launched[job.spec.key] += 1
         self._running += 1
         self.most_running = max(self.most_running, self._running)
 
-    def _end(self, job: MemoryJob, at: float) -> None:
+    def _end(self, job: MemoryJob, at: float, how: Behaviour) -> None:
         job.ended_at = at
-        job.status = _ending(job)
+        exit_code = EXIT_CODES.get(how.state) if how.exit_code is None else how.exit_code
+        job.status = JobStatus(
+            state=how.state, detail=how.detail, exit_code=exit_code, started_at=job.started_at, ended_at=at
+        )
         if job.started_at is not None:
             self._running -= 1
             self._freed_at = at
-
-
-def _ending(job: MemoryJob) -> JobStatus:
-    how = job.behaviour
-    state = JobState.CANCELLED if job.cancelled else how.state
-    exit_code = {JobState.SUCCEEDED: 0, JobState.FAILED: 1}.get(state) if how.exit_code is None else how.exit_code
-    return JobStatus(
-        state=state,
-        detail="cancelled" if job.cancelled else how.detail,
-        exit_code=exit_code,
-        started_at=job.started_at,
-        ended_at=job.ended_at,
-    )

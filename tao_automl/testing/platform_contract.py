@@ -87,76 +87,8 @@ def processes_of_this_machine(needle: str, file: str) -> list[int]:
     return found
 
 
-class PlatformContract:
+class PlatformContract(PlatformProbe):
     """See the module."""
-
-    patience = 20.0  # seconds within which a job starts, and within which a started one is seen to end
-    answers_within = 5.0  # seconds for a call that must not wait
-
-    @pytest.fixture
-    def open_platform(self) -> OpenPlatform:
-        raise NotImplementedError("override the fixture `open_platform`")
-
-    @pytest.fixture
-    def platform(self, open_platform: OpenPlatform) -> PlatformSDK:
-        return open_platform()
-
-    @pytest.fixture
-    def make_spec(self) -> MakeSpec:
-        return fresh_spec
-
-    @pytest.fixture
-    def submit(self, platform: PlatformSDK, make_spec: MakeSpec) -> Iterator[Submit]:
-        handles: list[str] = []
-
-        def create(*command: str, **fields: object) -> str:
-            handles.append(platform.create_job(make_spec(*command, **fields)))
-            return handles[-1]
-
-        yield create
-        for handle in handles:
-            platform.cancel_job(handle)
-
-    def processes_with(self, needle: str, file: str = "environ") -> Collection[int]:
-        """Processes of jobs that have the text in their environment (``environ``) or argv (``cmdline``)."""
-        if not Path("/proc/self/environ").exists():
-            pytest.skip("this machine has no /proc to look into")
-        return processes_of_this_machine(needle, file)
-
-    def folder_of(self, platform: PlatformSDK, handle: str) -> Path | None:
-        """The job's folder, if it is on this machine."""
-        folder = Path(platform.get_job_outputs(handle).root).parent
-        return folder if folder.is_absolute() and folder.is_dir() else None
-
-    def wait(self, platform: PlatformSDK, handle: str, *states: JobState) -> JobStatus:
-        """Waits for one of the states (default: any end), and fails if another end comes."""
-        wanted, deadline = states or ENDED, time.monotonic() + self.patience
-        while (status := platform.get_job_status([handle])[handle]).state not in wanted:
-            assert not status.state.ended, f"wanted {[s.value for s in wanted]}, got {status}"
-            assert time.monotonic() < deadline, f"still {status} after {self.patience} s"
-            time.sleep(_POLL_SECONDS)
-        return status
-
-    def wait_for_line(self, platform: PlatformSDK, handle: str, line: str) -> Sequence[str]:
-        deadline = time.monotonic() + self.patience
-        while line not in (lines := self.read_all(platform, handle)):
-            assert time.monotonic() < deadline, f"no line {line!r} in {lines}"
-            time.sleep(_POLL_SECONDS)
-        return lines
-
-    def read_all(self, platform: PlatformSDK, handle: str) -> list[str]:
-        lines: list[str] = []
-        cursor, more = 0, True
-        while more:
-            chunk = platform.get_job_logs(handle, cursor)
-            lines += chunk.lines
-            cursor, more = chunk.cursor, chunk.more
-        return lines
-
-    def run(self, platform: PlatformSDK, handle: str) -> list[str]:
-        """The log of a job that ends well."""
-        assert self.wait(platform, handle).state is JobState.SUCCEEDED, self.read_all(platform, handle)
-        return self.read_all(platform, handle)
 
     # What a platform says of itself
 
@@ -333,7 +265,7 @@ class PlatformContract:
         platform.cancel_job(handle)
         assert time.monotonic() - begin < self.answers_within
         assert self.wait(platform, handle).state is JobState.CANCELLED
-        assert self.processes_with(f"{_MARK}={mark}") == []
+        self.wait_until_gone(f"{_MARK}={mark}")
 
     def test_a_job_is_cancelled_at_any_time(self, platform: PlatformSDK, submit: Submit) -> None:
         for delay in (0.0, 0.005, 0.02, 0.05):
@@ -352,7 +284,7 @@ class PlatformContract:
     def test_what_a_job_leaves_running_ends_with_it(self, platform: PlatformSDK, submit: Submit) -> None:
         mark = uuid.uuid4().hex
         self.run(platform, submit(*shell("sleep 95 & sleep 96 & exit 0"), env={_MARK: mark}))
-        assert self.processes_with(f"{_MARK}={mark}") == []
+        self.wait_until_gone(f"{_MARK}={mark}")
 
     # What a job is given, and what it leaves
 

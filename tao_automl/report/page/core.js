@@ -53,6 +53,13 @@ function middle(text, longest) {
   return `${text.slice(0, longest - 1 - tail)}…${text.slice(-tail)}`;
 }
 
+// The least and the greatest number; spreading long lists into Math.min would overflow the stack.
+function extent(values) {
+  let low = Infinity, high = -Infinity;
+  for (const value of values) if (value != null) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  return [low, high];
+}
+
 const cost = (value) => (data.maximize ? -value : value);
 const scored = (trial) => trial.m != null && trial.s !== "failure";
 const indices = trials.map((_, k) => k);

@@ -5,7 +5,7 @@ chart("curves-chart", (host, width, item) => {
   const members = indices.filter((k) => trials[k].c.length).sort((a, b) => rank(b) - rank(a));
   const points = new Map(members.map((k) => [k, pairs(trials[k].c)]));
   const all = members.flatMap((k) => points.get(k));
-  const last = Math.max(...all.map(([e]) => e)), first = Math.min(...all.map(([e]) => e));
+  const [first, last] = extent(all.map(([e]) => e));
   if (curvesLog === null) curvesLog = first > 0 && last / first >= 9 && data.rungs.length > 2;
   const tools = el(host, "div", "tools");
   segments(tools, "Scale of the epochs", ["linear", "logarithmic"], curvesLog ? 1 : 0, (k) => {
@@ -28,8 +28,14 @@ chart("curves-chart", (host, width, item) => {
   drawCurves(item, node, members, lines, points, x, y);
 });
 
-const rank = (k) => (ranked.indexOf(k) + 1 || ranked.length + 1);
-const pairs = (flat) => flat.reduce((found, v, k) => (k % 2 ? found : [...found, [v, flat[k + 1]]]), []);
+const ranks = new Map(ranked.map((k, place) => [k, place]));
+const rank = (k) => ranks.get(k) ?? ranked.length;
+
+function pairs(flat) {
+  const found = [];
+  for (let k = 0; k < flat.length; k += 2) found.push([flat[k], flat[k + 1]]);
+  return found;
+}
 
 function drawCurves(item, node, members, lines, points, x, y) {
   const mark = marks(item, node, (layer, k) => {

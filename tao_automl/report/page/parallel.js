@@ -9,11 +9,10 @@ function axisOf(p) {
     const at = (v) => (v + 0.5) / Math.max(1, param.o.length);
     return { p, name: param.l, title: param.n, at, ticks: param.o.map((o, k) => [at(k), o]) };
   }
-  const ends = [...values, param.lo, param.hi].filter((v) => v != null);
-  const low = Math.min(...ends), high = Math.max(...ends);
+  const [low, high] = extent([...values, param.lo, param.hi]);
   const at = scale(low, high, 0, 1, param.s);
   const text = (v) => [at(v), fmt(v, 3)];
-  return { p, name: param.l, title: param.n, at, ticks: ends.length ? at.ticks(5, param.int).map(text) : [] };
+  return { p, name: param.l, title: param.n, at, ticks: low <= high ? at.ticks(5, param.int).map(text) : [] };
 }
 
 function metricAxis() {
@@ -28,7 +27,7 @@ function fraction(axis, k) {
 }
 
 chart("parallel-chart", (host, width, item) => {
-  const room = Math.max(2, Math.min(10, Math.floor((width - 60) / 100) - 1));
+  const room = Math.max(5, Math.min(10, Math.floor((width - 60) / 100) - 1));
   const axes = (shownAxes || data.order.slice(0, room)).map(axisOf).concat(metricAxis());
   parallelTools(host, item, axes);
   const members = [...indices.filter((k) => !scored(trials[k]) && trials[k].s === "failure"), ...[...ranked].reverse()];

@@ -19,7 +19,7 @@ function drawProgress(host, width, item) {
   const left = 58, right = width - 14, top = 24, failed = height - 58, bottom = height - 44;
   const place = (k) => trials[k].x[mode];
   const placed = indices.filter((k) => place(k) != null && (scored(trials[k]) || trials[k].s === "failure"));
-  const most = Math.max(...placed.map(place), mode ? 1 : trials.length - 1);
+  const most = Math.max(extent(placed.map(place))[1], mode ? 1 : data.total - 1);
   const x = scale(mode ? 0 : -0.5, mode ? most * 1.01 : most + 0.5, left, right);
   x.from = left;
   const y = scale(range.low, range.high, failed - 8, top, range.kind);
@@ -29,8 +29,9 @@ function drawProgress(host, width, item) {
   xAxis(node, x, atX, top, bottom, PROGRESS[mode][1], right, mode === 1 ? duration : undefined);
   const reference = referenceLine(node, y, left, right);
   const at = (k) => [x(place(k)), scored(trials[k]) ? y.inside(trials[k].m) : failed + 4];
+  const shown = new Set(placed);
   const mark = marks(item, node, (layer, k) => {
-    if (place(k) != null && placed.includes(k)) svg(layer, "circle", { cx: at(k)[0], cy: at(k)[1], r: 8 });
+    if (shown.has(k)) svg(layer, "circle", { cx: at(k)[0], cy: at(k)[1], r: 8 });
   });
   drawDots(node, placed, at, mark);
   drawBestLine(node, placed, place, x, y, right);
@@ -47,8 +48,8 @@ function referenceLine(node, y, left, right) {
 }
 
 function drawDots(node, placed, at, mark) {
-  const longest = Math.max(1, ...trials.map((t) => t.b || 1));
-  const radius = (t) => 2.6 + (longest > 1 ? (2.6 * Math.log(t.b || 1)) / Math.log(longest) : 1);
+  const longest = Math.max(1, extent(trials.map((t) => t.b))[1]);
+  const radius = (t) => 2.6 + (longest > 1 ? (2.6 * Math.log(Math.max(1, t.b || 1))) / Math.log(longest) : 1);
   for (const k of [...placed].sort((a, b) => cost(trials[b].m || 0) - cost(trials[a].m || 0))) {
     const [cx, cy] = at(k), trial = trials[k];
     if (!scored(trial)) mark(k, svg(node, "path", { class: "cross", d: cross(cx, cy, 3.2) }));

@@ -1,6 +1,7 @@
 // Which trial ran when, a row a slot.
 chart("timeline-chart", (host, width, item) => {
-  const bars = data.bars, slots = Math.max(...bars.map((b) => b[3])) + 1, end = Math.max(1, ...bars.map((b) => b[2]));
+  const bars = data.bars, slots = extent(bars.map((b) => b[3]))[1] + 1, end = Math.max(1, extent(bars.map((b) => b[2]))[1]);
+  const lastStart = new Map(bars.map((b) => [b[0], b[1]]));
   const row = Math.max(5, Math.min(26, Math.floor(420 / slots))), left = 58, right = width - 14, top = 8;
   const bottom = top + slots * row + 4, x = scale(0, end, left, right);
   x.from = left;
@@ -12,7 +13,7 @@ chart("timeline-chart", (host, width, item) => {
   for (let s = 0; s < slots; s += step) svg(node, "text", { x: left - 8, y: y(s) + row / 2 + 4, "text-anchor": "end" }, `slot ${s + 1}`);
   const box = ([, from, to, slot]) => ({ x: x(from), y: y(slot) + 1, width: Math.max(1.5, x(to) - x(from)), height: Math.max(2, row - 2) });
   const mark = marks(item, node, (layer, k) => bars.filter((b) => b[0] === k).forEach((b) => svg(layer, "rect", { ...box(b), rx: 3 })));
-  for (const bar of bars) drawBar(node, bar, box(bar), row, mark);
+  for (const bar of bars) drawBar(node, bar, box(bar), row, bar[1] === lastStart.get(bar[0]), mark);
   node.addEventListener("pointermove", (event) => {
     const t = event.target.dataset && event.target.dataset.bar;
     point(t === undefined ? null : Number(t), event);
@@ -20,15 +21,12 @@ chart("timeline-chart", (host, width, item) => {
   node.addEventListener("pointerleave", () => point(null));
 });
 
-function drawBar(node, bar, box, row, mark) {
-  const k = bar[0], trial = trials[k], lastOfTrial = !data.bars.some((b) => b[0] === k && b[1] > bar[1]);
-  const failed = trial.s === "failure" && lastOfTrial;
-  const name = `bar${failed ? " bad" : ""}${bar[4] ? " open" : ""}`;
-  const fill = failed ? null : bar[4] ? "var(--live)" : colour(trial.m);
-  const node_ = mark(k, svg(node, "rect", { class: name, rx: 3, fill, "data-bar": k, ...box }));
+function drawBar(node, bar, box, row, isLast, mark) {
+  const [k, , , , open] = bar, trial = trials[k], failed = trial.s === "failure" && isLast;
+  const fill = failed ? null : open ? "var(--live)" : colour(trial.m);
+  mark(k, svg(node, "rect", { class: `bar${failed ? " bad" : ""}${open ? " open" : ""}`, rx: 3, fill, "data-bar": k, ...box }));
   if (row < 16 || box.width < 9 + 7 * trial.r.length) return;
-  const dark = failed || bar[4] || Number(shade(trial.m)[1]) > 4;
-  const text = { class: dark ? "inside" : "", x: box.x + box.width / 2, y: box.y + box.height / 2 + 4, "text-anchor": "middle", "pointer-events": "none" };
-  mark(k, svg(node, "text", text, trial.r));
-  return node_;
+  const strong = failed || open || Number(shade(trial.m)[1]) > 4;
+  const middleOf = { x: box.x + box.width / 2, y: box.y + box.height / 2 + 4 };
+  mark(k, svg(node, "text", { class: strong ? "inside" : "inside weak", "text-anchor": "middle", ...middleOf }, trial.r));
 }

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from tao_automl import plugins
+from tao_automl.cli.app import command_line
 from tao_automl.cli.main import main
 
 DEAD_ENDS = [
@@ -283,28 +285,30 @@ def test_each_command_has_help(command: str, capsys: pytest.CaptureFixture[str])
     assert command in text
 
 
-@pytest.mark.parametrize("command", ["", *(c for c in COMMANDS if c not in ("", "study", "skills"))])
-def test_each_command_line_in_the_help_can_be_parsed(
-    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Examples are taken from the docstrings, so that they cannot go stale."""
-    from tao_automl.cli import app
-
-    for example in _examples(app.command_line(), command.split()):
-        words = example.split()
-        target: Any = app.command_line()
-        while hasattr(target, "commands"):
-            target = target.commands[words.pop(0)]
-        target.make_context("x", [word.strip('"') for word in words])
+def examples() -> list[str]:
+    """The command lines in the help of all commands, continued lines joined."""
+    found: list[str] = []
+    for command in COMMANDS:
+        text = re.sub(r" \\\n +", " ", _command(command.split()).help or "")
+        found += [line.split("tao-automl ", 1)[1] for line in text.splitlines() if line.startswith("  tao-automl ")]
+    return found
 
 
-def _examples(group: Any, path: list[str]) -> list[str]:
-    target = group
+def _command(path: list[str]) -> Any:
+    target = command_line()
     for name in path:
         target = target.commands[name]
-    joined = re.sub(r"\n {6,}--", " --", target.help or "")
-    joined = re.sub(r"\n {4}--", " --", joined)
-    return [line.split("tao-automl ", 1)[1] for line in joined.splitlines() if line.startswith("  tao-automl ")]
+    return target
+
+
+def test_the_examples_in_the_help_can_be_parsed() -> None:
+    assert len(examples()) > 15
+    for example in examples():
+        words = shlex.split(example)
+        target = command_line()
+        while hasattr(target, "commands"):
+            target = target.commands[words.pop(0)]
+        target.make_context("x", words)
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from tao_automl.cli.draw import clock, draw
 from tao_automl.cli.live import LiveDisplay, PlainDisplay, open_display
 from tao_automl.cli.narrate import is_important, narrate, number, one_line, params_text, steady
 from tao_automl.domain import events as domain
-from tao_automl.domain.events import Event, Evaluation, RunStatus
+from tao_automl.domain.events import Evaluation, Event, RunStatus
 from tao_automl.domain.experiment import Experiment
 from tao_automl.domain.trial import TrialState
 
@@ -102,7 +102,15 @@ def test_numbers() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(None, "-"), (0.9, "0s"), (59.9, "59s"), (61, "1m01s"), (3661, "1h01m"), (90_000, "1d01h"), (8_640_000, "100d00h")],
+    [
+        (None, "-"),
+        (0.9, "0s"),
+        (59.9, "59s"),
+        (61, "1m01s"),
+        (3661, "1h01m"),
+        (90_000, "1d01h"),
+        (8_640_000, "100d00h"),
+    ],
 )
 def test_clock(seconds: float | None, text: str) -> None:
     assert clock(seconds) == text
@@ -141,7 +149,11 @@ def test_the_picture_at_every_moment(upto: int) -> None:
 def test_what_the_picture_shows_at_80_columns() -> None:
     events = [run.created(20), run.attached(), *run.started(0, run.BEGIN), *run.completed(0, run.BEGIN + 60, 0.6)]
     events += [run.baseline(run.BEGIN + 60, 0.55), *run.started(1, run.BEGIN + 60), *run.failed(1, run.BEGIN + 70)]
-    events += [*run.started(2, run.BEGIN + 70), *run.completed(2, run.BEGIN + 90, 0.75), *run.started(3, run.BEGIN + 90)]
+    events += [
+        *run.started(2, run.BEGIN + 70),
+        *run.completed(2, run.BEGIN + 90, 0.75),
+        *run.started(3, run.BEGIN + 90),
+    ]
     events += [run.reported(3, run.BEGIN + 95, 4, 0.71)]
     text = "\n".join(picture(board_of(events), 80, 24, run.BEGIN + 120))
     assert "train-toy  asha on local" in text

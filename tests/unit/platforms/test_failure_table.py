@@ -12,7 +12,9 @@ INFRASTRUCTURE, DATA, IMAGE = FailureClass.INFRASTRUCTURE, FailureClass.DATA_VIS
 CREDENTIAL, SPEC, RESOURCES = FailureClass.CREDENTIAL, FailureClass.SPEC, FailureClass.RESOURCES
 CODE, UNKNOWN = FailureClass.MODEL_CODE, FailureClass.UNKNOWN
 
-FRAMES = 'Traceback (most recent call last):\n  File "/job/code/scripts/train.py", line 88, in main\n    model.fit(loader)\n'
+FRAMES = (
+    'Traceback (most recent call last):\n  File "/job/code/scripts/train.py", line 88, in main\n    model.fit(loader)\n'
+)
 
 # The platform's word for the end, and what it means whatever the log says.
 WORDS = [
@@ -57,31 +59,104 @@ WORDS = [
 # A log, what it means, and the line that shows it.
 LOGS = [
     # spec
-    ("usage: train.py [-h]\ntrain.py: error: unrecognized arguments: --bogus", SPEC, "train.py: error: unrecognized arguments: --bogus"),
-    (FRAMES + "pydantic_core._pydantic_core.ValidationError: 1 validation error for Train", SPEC, "1 validation error for Train"),
-    (FRAMES + "omegaconf.errors.ConfigAttributeError: Key 'lr_rate' is not in struct", SPEC, "Key 'lr_rate' is not in struct"),
+    (
+        "usage: train.py [-h]\ntrain.py: error: unrecognized arguments: --bogus",
+        SPEC,
+        "train.py: error: unrecognized arguments: --bogus",
+    ),
+    (
+        FRAMES + "pydantic_core._pydantic_core.ValidationError: 1 validation error for Train",
+        SPEC,
+        "1 validation error for Train",
+    ),
+    (
+        FRAMES + "omegaconf.errors.ConfigAttributeError: Key 'lr_rate' is not in struct",
+        SPEC,
+        "Key 'lr_rate' is not in struct",
+    ),
     (FRAMES + "yaml.scanner.ScannerError: mapping values are not allowed here", SPEC, "mapping values are not allowed"),
-    (FRAMES + "ValueError: num_samples should be a positive integer value, but got num_samples=0", SPEC, "num_samples=0"),
+    (
+        FRAMES + "ValueError: num_samples should be a positive integer value, but got num_samples=0",
+        SPEC,
+        "num_samples=0",
+    ),
     ("RuntimeError: the loader gives 0 steps per epoch: zero training steps", SPEC, "zero training steps"),
     # memory
-    (FRAMES + "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB (GPU 0; 79.15 GiB total capacity)", RESOURCES, "CUDA out of memory"),
-    (FRAMES + "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 MiB.", RESOURCES, "Tried to allocate 20.00 MiB"),
-    (FRAMES + "RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", RESOURCES, "CUBLAS_STATUS_ALLOC_FAILED"),
-    ("2024-05-01 W tensorflow/core: RESOURCE_EXHAUSTED: OOM when allocating tensor with shape[64,512]", RESOURCES, "OOM when allocating"),
-    (FRAMES + "numpy.core._exceptions._ArrayMemoryError: Unable to allocate 74.5 GiB for an array", RESOURCES, "Unable to allocate 74.5 GiB"),
+    (
+        FRAMES + "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB (GPU 0; 79.15 GiB)",
+        RESOURCES,
+        "CUDA out of memory",
+    ),
+    (
+        FRAMES + "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 MiB.",
+        RESOURCES,
+        "Tried to allocate 20.00 MiB",
+    ),
+    (
+        FRAMES + "RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        RESOURCES,
+        "CUBLAS_STATUS_ALLOC_FAILED",
+    ),
+    (
+        "2024-05-01 W tensorflow/core: RESOURCE_EXHAUSTED: OOM when allocating tensor with shape[64,512]",
+        RESOURCES,
+        "OOM when allocating",
+    ),
+    (
+        FRAMES + "numpy.core._exceptions._ArrayMemoryError: Unable to allocate 74.5 GiB for an array",
+        RESOURCES,
+        "Unable to allocate 74.5 GiB",
+    ),
     (FRAMES + "MemoryError", RESOURCES, "MemoryError"),
     ("terminate called after throwing an instance of 'std::bad_alloc'", RESOURCES, "std::bad_alloc"),
-    (FRAMES + "RuntimeError: [enforce fail at alloc_cpu.cpp:75] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes", RESOURCES, "can't allocate memory"),
-    ("RuntimeError: DataLoader worker (pid 77) is killed by signal: Bus error. It is possible that dataloader's workers are out of shared memory.", RESOURCES, "Bus error"),
-    (FRAMES + "RuntimeError: unable to open shared memory object </torch_7_2> in read-write mode", RESOURCES, "shared memory object"),
-    (FRAMES + "RuntimeError: DataLoader worker (pid 3041) is killed by signal: Killed.", RESOURCES, "killed by signal: Killed"),
-    ("slurmstepd: error: *** JOB 42 ON n1 CANCELLED AT 2024-05-01T10:00:00 DUE TO TIME LIMIT ***", RESOURCES, "DUE TO TIME LIMIT"),
+    (
+        FRAMES + "RuntimeError: [enforce fail at alloc_cpu.cpp:75] . DefaultCPUAllocator: can't allocate memory",
+        RESOURCES,
+        "can't allocate memory",
+    ),
+    (
+        "RuntimeError: DataLoader worker (pid 77) is killed by signal: Bus error.",
+        RESOURCES,
+        "Bus error",
+    ),
+    (
+        FRAMES + "RuntimeError: unable to open shared memory object </torch_7_2> in read-write mode",
+        RESOURCES,
+        "shared memory object",
+    ),
+    (
+        FRAMES + "RuntimeError: DataLoader worker (pid 3041) is killed by signal: Killed.",
+        RESOURCES,
+        "killed by signal: Killed",
+    ),
+    (
+        "slurmstepd: error: *** JOB 42 ON n1 CANCELLED AT 2024-05-01T10:00:00 DUE TO TIME LIMIT ***",
+        RESOURCES,
+        "DUE TO TIME LIMIT",
+    ),
     (FRAMES + "OSError: [Errno 24] Too many open files: '/data/1.jpg'", RESOURCES, "Too many open files"),
     # GPU: never infrastructure, but for a broken driver, which is not tried again
-    ("/pytorch/aten/src/ATen/native/cuda/Loss.cu:250: nll_loss_forward: block: [0,0,0], thread: [3,0,0] Assertion `t >= 0 && t < n_classes` failed.", CODE, "n_classes"),
-    (FRAMES + "RuntimeError: CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronously reported", CODE, "device-side assert"),
-    (FRAMES + "RuntimeError: The NVIDIA driver on your system is too old; CUDA driver version is insufficient for CUDA runtime version", IMAGE, "insufficient"),
-    (FRAMES + "RuntimeError: CUDA error: no kernel image is available for execution on the device", IMAGE, "no kernel image"),
+    (
+        "aten/native/cuda/Loss.cu:250: block: [0,0,0], thread: [3,0,0] Assertion `t >= 0 && t < n_classes` failed.",
+        CODE,
+        "n_classes",
+    ),
+    (
+        FRAMES
+        + "RuntimeError: CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronously reported",
+        CODE,
+        "device-side assert",
+    ),
+    (
+        FRAMES + "RuntimeError: CUDA driver version is insufficient for CUDA runtime version",
+        IMAGE,
+        "insufficient",
+    ),
+    (
+        FRAMES + "RuntimeError: CUDA error: no kernel image is available for execution on the device",
+        IMAGE,
+        "no kernel image",
+    ),
     ("Failed to initialize NVML: Driver/library version mismatch", INFRASTRUCTURE, "NVML"),
     (FRAMES + "RuntimeError: CUDA error: an illegal memory access was encountered", CODE, "illegal memory access"),
     (FRAMES + "RuntimeError: CUDA error: uncorrectable ECC error encountered", CODE, "ECC"),
@@ -89,35 +164,77 @@ LOGS = [
     (FRAMES + "AssertionError: Torch not compiled with CUDA enabled", RESOURCES, "not compiled with CUDA"),
     (FRAMES + "RuntimeError: No CUDA GPUs are available", RESOURCES, "No CUDA GPUs"),
     # model code
-    (FRAMES + "RuntimeError: Error(s) in loading state_dict for DINO:\n\tsize mismatch for class_embed.0.bias: copying a param", CODE, "for DINO: size mismatch for class_embed.0.bias"),
+    (
+        FRAMES
+        + "RuntimeError: Error(s) in loading state_dict for DINO:\n\tsize mismatch for class_embed.0.bias: copying",
+        CODE,
+        "for DINO: size mismatch for class_embed.0.bias",
+    ),
     ("epoch 3: lr=1.0\nerror: loss is not finite at epoch 3", CODE, "error: loss is not finite at epoch 3"),
     ("Loss is nan, stopping training", CODE, "Loss is nan"),
     (FRAMES + "ValueError: Input contains NaN", CODE, "Input contains NaN"),
-    ("Fatal Python error: Segmentation fault\n\nCurrent thread 0x7f (most recent call first):", CODE, "Fatal Python error"),
+    (
+        "Fatal Python error: Segmentation fault\n\nCurrent thread 0x7f (most recent call first):",
+        CODE,
+        "Fatal Python error",
+    ),
     ("Aborted (core dumped)", CODE, "core dumped"),
     # credentials
-    (FRAMES + "botocore.exceptions.NoCredentialsError: Unable to locate credentials", CREDENTIAL, "Unable to locate credentials"),
-    (FRAMES + "botocore.exceptions.ClientError: An error occurred (InvalidAccessKeyId) when calling the GetObject operation", CREDENTIAL, "InvalidAccessKeyId"),
-    (FRAMES + "botocore.exceptions.ClientError: An error occurred (AccessDenied) when calling the GetObject operation: Access Denied", CREDENTIAL, "AccessDenied"),
-    (FRAMES + "requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: https://huggingface.co/x", CREDENTIAL, "401 Client Error"),
-    (FRAMES + "wandb.errors.UsageError: api_key not configured (no-tty). call wandb.login(key=[your_api_key])", CREDENTIAL, "api_key not configured"),
+    (
+        FRAMES + "botocore.exceptions.NoCredentialsError: Unable to locate credentials",
+        CREDENTIAL,
+        "Unable to locate credentials",
+    ),
+    (
+        FRAMES + "botocore.exceptions.ClientError: An error occurred (InvalidAccessKeyId) when calling GetObject",
+        CREDENTIAL,
+        "InvalidAccessKeyId",
+    ),
+    (
+        FRAMES + "botocore.exceptions.ClientError: An error occurred (AccessDenied) when calling GetObject",
+        CREDENTIAL,
+        "AccessDenied",
+    ),
+    (
+        FRAMES + "requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: https://huggingface.co/x",
+        CREDENTIAL,
+        "401 Client Error",
+    ),
+    (
+        FRAMES + "wandb.errors.UsageError: api_key not configured (no-tty). call wandb.login(key=[your_api_key])",
+        CREDENTIAL,
+        "api_key not configured",
+    ),
     ("docker: Error response from daemon: unauthorized: authentication required", CREDENTIAL, "unauthorized"),
     # disk and file systems
     (FRAMES + "OSError: [Errno 28] No space left on device", INFRASTRUCTURE, "No space left on device"),
-    (FRAMES + "OSError: [Errno 122] Disk quota exceeded: 'results/epoch_3.ckpt'", INFRASTRUCTURE, "Disk quota exceeded"),
+    (
+        FRAMES + "OSError: [Errno 122] Disk quota exceeded: 'results/epoch_3.ckpt'",
+        INFRASTRUCTURE,
+        "Disk quota exceeded",
+    ),
     (FRAMES + "OSError: [Errno 30] Read-only file system: 'results/x'", INFRASTRUCTURE, "Read-only"),
     (FRAMES + "OSError: [Errno 116] Stale file handle: '/lustre/data'", INFRASTRUCTURE, "Stale file handle"),
     # image
     ("Unable to find image 'nvcr.io/nvidia/tao:9' locally", IMAGE, "Unable to find image"),
     (FRAMES + "ModuleNotFoundError: No module named 'sklearn'", IMAGE, "No module named 'sklearn'"),
-    (FRAMES + "ImportError: libGL.so.1: cannot open shared object file: No such file or directory", IMAGE, "libGL.so.1"),
+    (
+        FRAMES + "ImportError: libGL.so.1: cannot open shared object file: No such file or directory",
+        IMAGE,
+        "libGL.so.1",
+    ),
     ("/bin/sh: 1: ./train: Exec format error", IMAGE, "Exec format error"),
     ("sh: 1: torchrun: not found\nbash: line 1: torchrun: command not found", IMAGE, "command not found"),
     ("setsid: failed to execute torchrun: No such file or directory", IMAGE, "torchrun"),
     ("setsid: can't execute 'torchrun': No such file or directory", IMAGE, "torchrun"),
     ("python: can't open file '/job/code/scripts/train.py': [Errno 2] No such file or directory", IMAGE, "train.py"),
     # data
-    (FRAMES + "botocore.exceptions.ClientError: An error occurred (NoSuchBucket) when calling the ListObjects operation", DATA, "NoSuchBucket"),
+    (
+        FRAMES
+        + "botocore.exceptions.ClientError: An error occurred (NoSuchBucket) when calling the ListObjects operation",
+        DATA,
+        "NoSuchBucket",
+    ),
     (FRAMES + "PermissionError: [Errno 13] Permission denied: '/data/train.csv'", DATA, "Permission denied"),
     (FRAMES + "FileNotFoundError: [Errno 2] No such file or directory: '/data/train.csv'", DATA, "/data/train.csv"),
     (FRAMES + "ValueError: annotation file /data/coco.json does not exist", DATA, "/data/coco.json"),
@@ -125,15 +242,40 @@ LOGS = [
     (FRAMES + "PIL.UnidentifiedImageError: cannot identify image file '/data/1.jpg'", DATA, "1.jpg"),
     # node and network
     ("srun: error: Node failure on gpu-17", INFRASTRUCTURE, "Node failure on gpu-17"),
-    ("slurmstepd: error: *** JOB 42 ON n1 CANCELLED AT 2024-05-01T10:00:00 DUE TO PREEMPTION ***", INFRASTRUCTURE, "DUE TO PREEMPTION"),
+    (
+        "slurmstepd: error: *** JOB 42 ON n1 CANCELLED AT 2024-05-01T10:00:00 DUE TO PREEMPTION ***",
+        INFRASTRUCTURE,
+        "DUE TO PREEMPTION",
+    ),
     (FRAMES + "socket.gaierror: [Errno -3] Temporary failure in name resolution", INFRASTRUCTURE, "name resolution"),
-    (FRAMES + "requests.exceptions.ConnectionError: HTTPSConnectionPool(host='h', port=443): Max retries exceeded with url: /", INFRASTRUCTURE, "Max retries exceeded"),
+    (
+        FRAMES + "requests.exceptions.ConnectionError: HTTPSConnectionPool(host='h'): Max retries exceeded",
+        INFRASTRUCTURE,
+        "Max retries exceeded",
+    ),
     (FRAMES + "ConnectionRefusedError: [Errno 111] Connection refused", INFRASTRUCTURE, "refused"),
-    (FRAMES + "requests.exceptions.HTTPError: 503 Server Error: Service Unavailable for url: https://x", INFRASTRUCTURE, "503"),
+    (
+        FRAMES + "requests.exceptions.HTTPError: 503 Server Error: Service Unavailable for url: https://x",
+        INFRASTRUCTURE,
+        "503",
+    ),
     (FRAMES + "ConnectionResetError: [Errno 104] Connection reset by peer", INFRASTRUCTURE, "reset by peer"),
-    (FRAMES + "torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:1691, ncclRemoteError: A call failed possibly due to a network error", INFRASTRUCTURE, "ncclRemoteError"),
-    ("[rank1]:[E] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=8, OpType=ALLREDUCE)", CODE, "Watchdog"),
-    ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?", INFRASTRUCTURE, "Docker daemon"),
+    (
+        FRAMES
+        + "torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:1691, ncclRemoteError: failed",
+        INFRASTRUCTURE,
+        "ncclRemoteError",
+    ),
+    (
+        "[rank1]:[E] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=8, OpType=ALLREDUCE)",
+        CODE,
+        "Watchdog",
+    ),
+    (
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+        INFRASTRUCTURE,
+        "Docker daemon",
+    ),
     (FRAMES + "OSError: [Errno 98] Address already in use", INFRASTRUCTURE, "Address already in use"),
     # plain Python
     (FRAMES + "ValueError: shapes (3,4) and (5,6) not aligned", CODE, "ValueError: shapes (3,4) and (5,6) not aligned"),
@@ -220,17 +362,47 @@ def test_every_entry_of_the_table_is_tested() -> None:
     hit |= {id(first_match(table.log, analysed(log).evidence)) for log, *_ in LOGS}
     untested = [rule.pattern.pattern for rule in (*table.status, *table.log, *table.exit) if id(rule) not in hit]
     assert untested == []
-    assert [pattern.pattern for pattern in table.follow_ups if not any(pattern.search(echo) for echo in FOLLOW_UPS)] == []
+    assert [
+        pattern.pattern for pattern in table.follow_ups if not any(pattern.search(echo) for echo in FOLLOW_UPS)
+    ] == []
 
 
 @pytest.mark.parametrize(
     ("said", "failure_class", "evidence", "advice"),
     [
-        (["error: train.learning_rat: no such key", "hint: did you mean train.learning_rate?"], SPEC, "error: train.learning_rat: no such key", "did you mean train.learning_rate?"),
-        (["error: train.lr: finite `0 < lr` must hold, got -1"], SPEC, "error: train.lr: finite `0 < lr` must hold, got -1", ""),
-        (["error: dataset.train_path: file /data/x.csv does not exist"], DATA, "error: dataset.train_path: file /data/x.csv does not exist", ""),
-        (["error: dataset.label: unknown column 'labl', has a, b"], DATA, "error: dataset.label: unknown column 'labl', has a, b", ""),
-        (["usage: evaluate.py [-h] --config CONFIG", "evaluate.py: error: the following arguments are required: --config"], SPEC, "evaluate.py: error: the following arguments are required: --config", ""),
+        (
+            ["error: train.learning_rat: no such key", "hint: did you mean train.learning_rate?"],
+            SPEC,
+            "error: train.learning_rat: no such key",
+            "did you mean train.learning_rate?",
+        ),
+        (
+            ["error: train.lr: finite `0 < lr` must hold, got -1"],
+            SPEC,
+            "error: train.lr: finite `0 < lr` must hold, got -1",
+            "",
+        ),
+        (
+            ["error: dataset.train_path: file /data/x.csv does not exist"],
+            DATA,
+            "error: dataset.train_path: file /data/x.csv does not exist",
+            "",
+        ),
+        (
+            ["error: dataset.label: unknown column 'labl', has a, b"],
+            DATA,
+            "error: dataset.label: unknown column 'labl', has a, b",
+            "",
+        ),
+        (
+            [
+                "usage: evaluate.py [-h] --config CONFIG",
+                "evaluate.py: error: the following arguments are required: --config",
+            ],
+            SPEC,
+            "evaluate.py: error: the following arguments are required: --config",
+            "",
+        ),
     ],
 )
 def test_code_2_blames_what_was_given(said: list[str], failure_class: FailureClass, evidence: str, advice: str) -> None:
@@ -248,7 +420,10 @@ def test_a_lost_job_is_tried_again() -> None:
 
 
 def test_source_lines_of_a_traceback_are_no_evidence() -> None:
-    log = FRAMES + "    raise ConnectionRefusedError('Connection refused')  # No space left on device\nTypeError: bad operand"
+    log = (
+        FRAMES
+        + "    raise ConnectionRefusedError('Connection refused')  # No space left on device\nTypeError: bad operand"
+    )
     assert analysed(log).evidence == "TypeError: bad operand"
 
 
@@ -268,7 +443,9 @@ def test_an_exception_without_a_class_of_its_own_has_that_of_its_cause() -> None
 
 
 def test_tracebacks_of_ranks_and_loggers_are_read() -> None:
-    ranked = "".join(f"[rank0]: {line}\n[rank1]: step 5\n" for line in (FRAMES + "ValueError: rank 0 it was").splitlines())
+    ranked = "".join(
+        f"[rank0]: {line}\n[rank1]: step 5\n" for line in (FRAMES + "ValueError: rank 0 it was").splitlines()
+    )
     assert analysed(ranked).evidence == "ValueError: rank 0 it was"
     logged = "2024-05-01 10:00:00 ERROR " + FRAMES + "ValueError: after a time of day"
     assert analysed(logged).evidence == "ValueError: after a time of day"
@@ -283,7 +460,11 @@ def test_evidence_and_advice_are_redacted_and_bounded() -> None:
     assert "swordfish99" not in found.evidence
     assert REDACTED in found.evidence
     assert len(found.evidence) <= 500
-    hinted = analyse(["error: no login", "hint: use swordfish99"], failed("exit code 2", 2), redactor=Redactor(values=frozenset({"swordfish99"})))
+    hinted = analyse(
+        ["error: no login", "hint: use swordfish99"],
+        failed("exit code 2", 2),
+        redactor=Redactor(values=frozenset({"swordfish99"})),
+    )
     assert hinted.advice == f"use {REDACTED}"
 
 

@@ -201,7 +201,9 @@ def test_a_job_that_was_given_up_does_not_begin(wrapped: Wrapped) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finding escaped processes needs /proc")
 def test_processes_that_left_the_group_end_too(wrapped: Wrapped) -> None:
-    wrapped.run("sh", "-c", "setsid sleep 82 & echo $! > a; timeout 83 sleep 84 & echo $! > b; exit 0", TAO_JOB_GRACE="1")
+    wrapped.run(
+        "sh", "-c", "setsid sleep 82 & echo $! > a; timeout 83 sleep 84 & echo $! > b; exit 0", TAO_JOB_GRACE="1"
+    )
     assert wrapped.record()["exit_code"] == 0
     assert not any(runs(int((wrapped.folder / name).read_text())) for name in "ab")
 
@@ -218,8 +220,12 @@ def test_a_limit_that_is_not_reached_costs_no_time(wrapped: Wrapped) -> None:
     assert time.monotonic() - begin < 5
 
 
-@pytest.mark.parametrize(("command", "upload", "code"), [("exit 0", 0, 0), ("exit 3", 0, 3), ("exit 0", 9, 74), ("exit 3", 9, 3)])
-def test_results_are_uploaded_whatever_became_of_the_job(wrapped: Wrapped, command: str, upload: int, code: int) -> None:
+@pytest.mark.parametrize(
+    ("command", "upload", "code"), [("exit 0", 0, 0), ("exit 3", 0, 3), ("exit 0", 9, 74), ("exit 3", 9, 3)]
+)
+def test_results_are_uploaded_whatever_became_of_the_job(
+    wrapped: Wrapped, command: str, upload: int, code: int
+) -> None:
     script = wrapped.folder.parent / "upload.sh"
     script.write_text(f"echo uploading; pwd > uploaded; [ ! -e exit.json ] || echo too late; exit {upload}\n")
     assert wrapped.run("sh", "-c", f"echo out; {command}", TAO_JOB_UPLOAD=str(script)).returncode == code
@@ -241,9 +247,8 @@ def test_the_out_of_memory_killer_is_told_from_others(wrapped: Wrapped, tmp_path
     shim = tmp_path / "bin" / "sed"  # the kernel's counter of out-of-memory kills goes up by one at each look
     shim.parent.mkdir()
     real = shutil.which("sed")
-    shim.write_text(
-        f'#!/bin/sh\ncase "$*" in *vmstat*) echo x >> {tmp_path}/looks; wc -l < {tmp_path}/looks ;; *) exec {real} "$@" ;; esac\n'
-    )
+    count = f"echo x >> {tmp_path}/looks; wc -l < {tmp_path}/looks"
+    shim.write_text(f'#!/bin/sh\ncase "$*" in *vmstat*) {count} ;; *) exec {real} "$@" ;; esac\n')
     shim.chmod(0o755)
     wrapped.run("sh", "-c", "kill -s KILL $$", PATH=f"{shim.parent}{os.pathsep}{os.environ['PATH']}")
     status = status_from_record((wrapped.folder / "exit.json").read_text())
@@ -267,10 +272,18 @@ def test_without_a_fifo_in_the_folder_the_log_is_kept_all_the_same(wrapped: Wrap
     [
         ({"reason": "exited", "exit_code": 0, "upload": None}, JobState.SUCCEEDED, "exit code 0"),
         ({"reason": "exited", "exit_code": 0, "upload": 0}, JobState.SUCCEEDED, "exit code 0"),
-        ({"reason": "exited", "exit_code": 0, "upload": 9}, JobState.FAILED, "the upload of the results failed with exit code 9"),
+        (
+            {"reason": "exited", "exit_code": 0, "upload": 9},
+            JobState.FAILED,
+            "the upload of the results failed with exit code 9",
+        ),
         ({"reason": "exited", "exit_code": 2}, JobState.FAILED, "exit code 2"),
         ({"reason": "exited", "exit_code": 139, "signal": "SEGV"}, JobState.FAILED, "killed by signal SEGV"),
-        ({"reason": "oom", "exit_code": 137, "signal": "KILL"}, JobState.FAILED, "killed by the out-of-memory killer (signal KILL)"),
+        (
+            {"reason": "oom", "exit_code": 137, "signal": "KILL"},
+            JobState.FAILED,
+            "killed by the out-of-memory killer (signal KILL)",
+        ),
         ({"reason": "timeout", "exit_code": 0}, JobState.FAILED, "time limit reached"),
         ({"reason": "terminated", "exit_code": 0}, JobState.FAILED, "ended from outside by signal TERM"),
         ({"reason": "cancelled", "exit_code": 0}, JobState.CANCELLED, "cancelled"),
@@ -281,7 +294,11 @@ def test_without_a_fifo_in_the_folder_the_log_is_kept_all_the_same(wrapped: Wrap
 )
 def test_what_a_record_says(record: dict[str, object], state: JobState, detail: str) -> None:
     status = status_from_record(json.dumps(record))
-    assert (status.state, status.detail, status.exit_code) == (state, detail, record.get("exit_code") if "reason" in record else None)
+    assert (status.state, status.detail, status.exit_code) == (
+        state,
+        detail,
+        record.get("exit_code") if "reason" in record else None,
+    )
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "3"])

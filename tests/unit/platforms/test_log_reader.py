@@ -59,7 +59,9 @@ def test_no_file_and_a_cursor_behind_the_end_have_no_lines(tmp_path: Path) -> No
 
 
 @given(
-    pieces=st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\r\n", b"\xff", "é".encode(), b"0123456789" * 3]), max_size=40),
+    pieces=st.lists(
+        st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\r\n", b"\xff", "é".encode(), b"0123456789" * 3]), max_size=40
+    ),
     limit=st.integers(8, 40),
 )
 def test_the_lines_do_not_depend_on_how_the_log_is_divided(

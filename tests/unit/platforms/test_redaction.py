@@ -38,7 +38,10 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVATE K
         ("password: correct-horse", f"password: {REDACTED}"),
         ("--api-key=abcdef123456", f"--api-key={REDACTED}"),
         ("config: ngc.api_key=abcdef123456", f"config: ngc.api_key={REDACTED}"),
-        ("OPENAI_API_KEY=abcdef123456 and PGPASSWORD='abcdef123'", f"OPENAI_API_KEY={REDACTED} and PGPASSWORD='{REDACTED}'"),
+        (
+            "OPENAI_API_KEY=abcdef123456 and PGPASSWORD='abcdef123'",
+            f"OPENAI_API_KEY={REDACTED} and PGPASSWORD='{REDACTED}'",
+        ),
     ],
 )
 def test_secrets_are_taken_out(text: str, shown: str) -> None:
@@ -119,7 +122,9 @@ def test_names_of_credentials(name: str, secret: bool) -> None:
     assert is_credential_name(name) is secret
 
 
-@pytest.mark.parametrize("text", ["a" * 60_000, "x=" * 30_000, "http://" * 9_000, "wandb " * 9_000, "eyJ" * 20_000, "A_" * 30_000])
+@pytest.mark.parametrize(
+    "text", ["a" * 60_000, "x=" * 30_000, "http://" * 9_000, "wandb " * 9_000, "eyJ" * 20_000, "A_" * 30_000]
+)
 def test_a_long_line_takes_no_time(text: str) -> None:
     begin = time.perf_counter()
     Redactor()(text)

@@ -275,6 +275,7 @@ def loss_result(trials: int = 24, seed: int = 3) -> dict[str, Any]:
         entry["objective_values"] = {"rmse": entry["metric"]}
         if k >= trials - 3:
             entry |= {"status": "running", "metric": None, "ended_at": None, "objective_values": {}}
+            entry |= {"job_status": "RUNNING", "budget": 9, "curve": [[1, 1.25], [2, 0.75]][: k - trials + 3]}
     best = min((e for e in result["history"] if e["metric"] is not None), key=lambda e: e["metric"])
     nothing = {"status": "not_run", "metric_name": "rmse", "metric_value": None}
     nothing["failure_reason"] = "the run has not come to it"
@@ -302,7 +303,8 @@ def hostile_result() -> dict[str, Any]:
     history: list[Any] = [
         {
             "rec_id": k, "status": "failure" if k % 3 == 0 else "success",
-            "metric": [k / 10, float("nan"), None][k % 3], "specs": {name: HOSTILE, space[1]["name"]: k / 20, HOSTILE: None}, "failure_class": HOSTILE,
+            "metric": [k / 10, float("nan"), None][k % 3],
+            "specs": {name: HOSTILE, space[1]["name"]: k / 20, HOSTILE: None}, "failure_class": HOSTILE,
             "failure_reason": HOSTILE, "advice": HOSTILE, "log_path": HOSTILE, "job_id": HOSTILE,
             "curve": [[1, 0.5], [2], "x", [3, float("inf")], [4, k / 10]], "started_at": [START, None, "x"][k % 3],
             "ended_at": START - 5, "budget": ["9", 4, None][k % 3], "adjustments": [HOSTILE, {"type": HOSTILE}],

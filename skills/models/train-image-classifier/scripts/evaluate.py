@@ -6,15 +6,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from image_classifier import cli, files, folders, spec
+from image_classifier import cli, files, folders, spec, survey
 
 
 def main(config: Path) -> int:
     settings = spec.load_spec(config, "evaluate")
+    path = survey.checkpoint_path(settings["evaluate"]["checkpoint"], "evaluate.checkpoint")
     from image_classifier import evaluation, inference, metrics
     from image_classifier.dataset import labels_of
 
-    path, classifier = inference.classifier_for(settings, "evaluate")
+    classifier = inference.classifier_for(settings, "evaluate", path)
     folder = folders.read_labelled_folder(settings["dataset"]["eval_dir"], "dataset.eval_dir", classifier.classes)
     for warning in folder.warnings:
         cli.log(f"warning: {warning}")
@@ -28,7 +29,7 @@ def main(config: Path) -> int:
         classifier.world(),
     )
     report = {
-        "checkpoint": str(path),
+        "checkpoint": path,
         "epoch": classifier.epoch,
         "images": len(folder.samples),
         "metrics": measured,

@@ -10,16 +10,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from image_classifier import cli, spec
+from image_classifier import cli, spec, survey
 
 
 def main(config: Path) -> int:
     settings = spec.load_spec(config, "export")
-    from image_classifier import exporting, inference
+    path = survey.checkpoint_path(settings["export"]["checkpoint"], "export.checkpoint")
+    from image_classifier import checkpoint, exporting, inference
 
-    path, saved = inference.read_checkpoint(settings, "export")
+    saved = checkpoint.load(path, "export.checkpoint")
     classifier = inference.build_classifier(saved, gpus=0, precision="fp32", key="export")
-    card = exporting.export(classifier, path, Path(settings["results_dir"]), settings["export"]["tolerance"])
+    card = exporting.export(classifier, Path(path), Path(settings["results_dir"]), settings["export"]["tolerance"])
     cli.emit({"exported": card["files"], "largest_difference": card["verification"]["largest_difference"]})
     return 0
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from image_classifier import cli, files, folders, spec
+from image_classifier import cli, files, folders, spec, survey
 
 if TYPE_CHECKING:
     from image_classifier.inference import Classifier
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 def main(config: Path) -> int:
     settings = spec.load_spec(config, "predict")
+    path = survey.checkpoint_path(settings["predict"]["checkpoint"], "predict.checkpoint")
     folder = folders.read_unlabelled_folder(settings["dataset"]["predict_dir"], "dataset.predict_dir")
     from image_classifier import inference
 
-    _, classifier = inference.classifier_for(settings, "predict")
+    classifier = inference.classifier_for(settings, "predict", path)
     rows = _rows(classifier, folder, settings)
     target = Path(settings["results_dir"]) / "predictions.csv"
     files.write_atomically(target, lambda part: _write(part, classifier.classes, rows))

@@ -15,8 +15,6 @@ from image_classifier import cli, spec, survey
 def main(config: Path) -> int:
     job = spec.train_job(config)
     facts = survey.take(job, survey.shards(job))
-    for warning in facts.warnings:
-        cli.log(f"warning: {warning}")
     # torch takes seconds to import: only after everything that can be refused without it has been looked at
     from image_classifier import distributed, training
 
@@ -24,6 +22,8 @@ def main(config: Path) -> int:
     if distributed.must_launch(job.train.num_gpus):
         return distributed.launch(Path(__file__), config, job.train.num_gpus)
     distributed.end_with_launcher()
+    for warning in facts.warnings:
+        cli.log(f"warning: {warning}")
     training.train(job, facts)
     return 0
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 
@@ -41,6 +42,8 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
 
 def load(path: str, key: str) -> dict[str, Any]:
     """On the CPU. `key` is the setting that named the file, for the error message."""
+    if not is_zipfile(path):
+        raise SpecError(f"{key}: {path!r} is not a checkpoint")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, KeyError, ValueError, UnpicklingError) as error:

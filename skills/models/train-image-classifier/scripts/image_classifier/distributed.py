@@ -20,7 +20,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from image_classifier.cli import FAULT_FILE, log
+from image_classifier.cli import FAULT_FILE
 from image_classifier.errors import SpecError
 
 LAUNCHER_LOCK = "TAO_IMAGE_CLASSIFIER_LAUNCHER_LOCK"
@@ -64,11 +64,10 @@ def device_for(gpus: int, local_rank: int = 0) -> torch.device:
 
 
 def check_gpus(gpus: int) -> None:
+    """More processes than GPUs is an error; several processes without any GPU train on the CPU."""
     available = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if available and gpus > available:
         raise SpecError(f"train.num_gpus is {gpus}, but this machine has {available}", "lower train.num_gpus")
-    if gpus > 1 and not available:
-        log(f"no GPU found: {gpus} processes will train on the CPU")
 
 
 @contextmanager

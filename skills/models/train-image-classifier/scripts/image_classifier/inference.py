@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from image_classifier.folders import ImageFolder
 from image_classifier.images import Preparation
 from image_classifier.network import ImageClassifier, NetworkSpec
 from image_classifier.precision import choose_precision
-from image_classifier.survey import cache_bytes, caches, require_checkpoint
+from image_classifier.survey import cache_bytes, caches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +44,6 @@ class Classifier:
         return open_source(folder, self.preparation, self.device, cached=cached, workers=data["num_workers"])
 
 
-def read_checkpoint(spec: Mapping[str, Any], action: str) -> tuple[Path, dict[str, Any]]:
-    key = f"{action}.checkpoint"
-    path = require_checkpoint(spec[action]["checkpoint"], key)
-    return Path(path), checkpoint.load(path, key)
-
-
 def build_classifier(saved: Mapping[str, Any], *, gpus: int, precision: str, key: str) -> Classifier:
     device = device_for(gpus)
     network = NetworkSpec(**saved["network"])
@@ -73,10 +66,11 @@ def build_classifier(saved: Mapping[str, Any], *, gpus: int, precision: str, key
     )
 
 
-def classifier_for(spec: Mapping[str, Any], action: str) -> tuple[Path, Classifier]:
+def classifier_for(spec: Mapping[str, Any], action: str, path: str) -> Classifier:
     """For evaluate and predict, whose specs have the same keys for device and number format."""
-    path, saved = read_checkpoint(spec, action)
-    classifier = build_classifier(
-        saved, gpus=spec["train"]["num_gpus"], precision=spec[action]["precision"], key=f"{action}.precision"
+    return build_classifier(
+        checkpoint.load(path, f"{action}.checkpoint"),
+        gpus=spec["train"]["num_gpus"],
+        precision=spec[action]["precision"],
+        key=f"{action}.precision",
     )
-    return path, classifier

@@ -119,7 +119,7 @@ def _setting_warnings(job: TrainJob) -> list[str]:
     return []
 
 
-def require_checkpoint(path: str | None, key: str) -> str:
+def checkpoint_path(path: str | None, key: str) -> str:
     if not path:
         raise SpecError(f"{key} is not set", "set it to a checkpoint, such as results/checkpoints/epoch_27.pt")
     if not os.path.isfile(path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -93,6 +94,8 @@ class Trainer:
     def _parallel(self) -> nn.Module:
         if self.world.size == 1:
             return self.model
+        # a kernel of shape (width, 1, k, k) has a stride that does not matter, which DDP takes for a copy
+        warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
         ids = [self.world.device] if self.world.device.type == "cuda" else None
         return DistributedDataParallel(self.model, device_ids=ids)
 

@@ -13,7 +13,7 @@ from image_classifier.cli import emit_metrics, log
 from image_classifier.distributed import World, check_gpus, device_for, join_world
 from image_classifier.precision import choose_precision
 from image_classifier.spec import TrainJob
-from image_classifier.survey import Survey, require_checkpoint
+from image_classifier.survey import Survey, checkpoint_path
 from image_classifier.trainer import Trainer
 
 
@@ -46,7 +46,7 @@ def _load(job: TrainJob, survey: Survey, world: World) -> Mapping[str, Any] | No
     if not job.train.resume_from:
         return None
     key = "train.resume_from"
-    saved = checkpoint.load(require_checkpoint(job.train.resume_from, key), key)
+    saved = checkpoint.load(checkpoint_path(job.train.resume_from, key), key)
     checkpoint.check_continues(saved, job.settings, world=world.size, data=survey.fingerprint())
     return saved
 

@@ -1,0 +1,1 @@
+"""Building the generated files of the TAO model skills from facts and overlays."""
