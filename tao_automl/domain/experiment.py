@@ -91,6 +91,7 @@ class Experiment:
         self.seq = 0
         self.created: ExperimentCreated | None = None
         self.attached: RunnerAttached | None = None
+        self.detached: RunnerDetached | None = None  # how the last runner left, if it said so and none came since
         self.trials: list[Trial] = []
         self.live: dict[int, None] = {}
         self.jobs: dict[str, Job] = {}
@@ -144,10 +145,10 @@ class Experiment:
             case ExperimentCreated():
                 self.created = event
             case RunnerAttached():
-                self.attached = event
+                self.attached, self.detached = event, None
                 self.idle_seconds += max(0.0, event.at - previous)
             case RunnerDetached():
-                self.attached = None
+                self.attached, self.detached = None, event
             case TrialStarted() | TrialPromoted() | TrialStopRequested() | TrialSettled():
                 self._apply_to_trial(event)
             case JobRequested() | JobSubmitted() | JobStarted() | MetricReported() | JobCancelRequested() | JobEnded():

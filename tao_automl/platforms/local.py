@@ -39,7 +39,7 @@ class LocalPlatform:
     Args:
         root: folder of the job folders; made when the first job is created.
         python: the interpreter for commands that begin with ``python``.
-        slots: how many jobs without a GPU run at a time; default: half of the cores, at least 1.
+        slots: how many jobs without a GPU run at a time; default: one a core.
         gpus: ids (UUIDs or indices) of the GPUs to use; default: those that nvidia-smi lists and
             CUDA_VISIBLE_DEVICES allows. An empty sequence: none.
         clock: seconds since the epoch.

@@ -39,7 +39,7 @@ class Launcher:
 
     @cached_property
     def cpu_slots(self) -> int:
-        return max(1, self.cores // 2 if self.slots is None else self.slots)
+        return max(1, self.cores if self.slots is None else self.slots)
 
     @cached_property
     def gpus(self) -> GpuList:

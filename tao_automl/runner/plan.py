@@ -93,7 +93,7 @@ def make_plan(
         estimate=_estimate(setup, slots),
         baseline=_baseline(setup, callbacks),
         final_evaluation=_final(setup, callbacks),
-        notes=list(setup.reading.notes),
+        notes=[*setup.reading.notes, *_slot_note(setup, slots)],
     )
 
 
@@ -111,6 +111,13 @@ def first_batch(setup: Setup, slots: int) -> list[dict[str, Any]]:
         {"rec_id": len(history) + i, "budget": start.budget, "specs": dict(start.params), "origin": "search"}
         for i, start in enumerate(proposed)
     ]
+
+
+def _slot_note(setup: Setup, slots: int) -> list[str]:
+    asked = setup.settings.rules.max_concurrent
+    if asked is None or asked <= slots:
+        return []
+    return [f"max_concurrent={asked} was asked for; the platform runs {slots} such jobs at a time"]
 
 
 def _slots(setup: Setup, platform: PlatformSDK) -> int:

@@ -28,7 +28,7 @@ class Result(Mapping[str, Any]):
 
     Attributes:
         status: running, completed, stopped, failed or interrupted.
-        failure_reason: why it failed or stopped, else None.
+        failure_reason: why it failed, stopped or was interrupted, else None.
         best: the winner (rec_id, job_id, specs, metric_value, objective_values, budget, checkpoint, results_path,
             adjustments), or None.
         baseline: status, metric_name, metric_value, job_id, record_path, failure_reason, comparison_to_best.
@@ -91,17 +91,18 @@ def build_result(experiment: Experiment, workspace: Path, now: float, *, alive: 
     """The result as the journal says it at time `now`. A run that has no runner (`alive`) is interrupted."""
     facts = experiment.facts
     status = _status(experiment, alive)
-    reason = experiment.finished.reason if experiment.finished else None
+    if status is RunStatus.INTERRUPTED:
+        now = min(now, experiment.updated_at)  # nothing is known of the time since
     arguments = dict(facts.arguments)
     return Result(
         status=status.value,
-        failure_reason=reason if status in (RunStatus.FAILED, RunStatus.STOPPED) else None,
+        failure_reason=_reason(experiment, status),
         best=_best(experiment),
         pareto_front=[],
         baseline=_baseline(experiment, workspace),
         final_evaluation=_final(experiment, workspace),
         progress=_progress(experiment, now),
-        history=[_history_entry(experiment, trial) for trial in experiment.trials],
+        history=_history(experiment),
         algorithm_state={"algorithm": facts.algorithm, "asked": len(experiment.trials), "seed": facts.seed},
         failures_by_cause=_failures_by_cause(experiment),
         search_space=[dict(row) for row in facts.space],
@@ -117,6 +118,14 @@ def build_result(experiment: Experiment, workspace: Path, now: float, *, alive: 
 def _status(experiment: Experiment, alive: bool) -> RunStatus:
     status = experiment.status
     return RunStatus.INTERRUPTED if status is RunStatus.RUNNING and not alive else status
+
+
+def _reason(experiment: Experiment, status: RunStatus) -> str | None:
+    if status in (RunStatus.FAILED, RunStatus.STOPPED):
+        return experiment.finished.reason if experiment.finished else None
+    if status is RunStatus.INTERRUPTED:
+        return experiment.detached.reason if experiment.detached else "the runner is gone, and left no word"
+    return None
 
 
 def _best(experiment: Experiment) -> dict[str, Any] | None:
@@ -231,8 +240,16 @@ def _trained_units(experiment: Experiment) -> int:
     return sum(max(curve, default=0) for curve in experiment.curves.values())
 
 
-def _history_entry(experiment: Experiment, trial: Trial) -> dict[str, Any]:
-    job = experiment.jobs[experiment.train_job[trial.id]] if trial.id in experiment.train_job else None
+def _history(experiment: Experiment) -> list[dict[str, Any]]:
+    jobs: dict[int, list[Job]] = {}
+    for job in experiment.jobs.values():
+        if job.purpose is Purpose.TRAIN:
+            jobs.setdefault(job.trial, []).append(job)
+    return [_history_entry(experiment, trial, jobs.get(trial.id, [])) for trial in experiment.trials]
+
+
+def _history_entry(experiment: Experiment, trial: Trial, jobs: list[Job]) -> dict[str, Any]:
+    job = jobs[-1] if jobs else None
     settlement = experiment.best_of.get(trial.id) or experiment.last_settlement.get(trial.id)
     metric = experiment.facts.objective.metric
     value, at = _value(trial, settlement)
@@ -251,6 +268,7 @@ def _history_entry(experiment: Experiment, trial: Trial) -> dict[str, Any]:
         "budget": trial.budget,
         "specs": dict(trial.params),
         "curve": [[epoch, values[metric]] for epoch, values in sorted(curve.items()) if metric in values],
+        "jobs": [_span(job) for job in jobs],
         "started_at": experiment.started_at.get(trial.id),
         "ended_at": experiment.ended_at.get(trial.id),
         "failure_class": trial.failure.value if trial.failure else None,
@@ -260,6 +278,11 @@ def _history_entry(experiment: Experiment, trial: Trial) -> dict[str, Any]:
         "adjustments": [],
         "feedback": None,
     }
+
+
+def _span(job: Job) -> dict[str, Any]:
+    ended = job.ended.ended_at if job.ended else None
+    return {"job_id": job.key, "budget": job.budget, "started_at": job.started_at, "ended_at": ended}
 
 
 def _value(trial: Trial, settlement: Settlement | None) -> tuple[float | None, int | None]:

@@ -1,7 +1,7 @@
 """The contract of platforms, as tests. A platform passes them on the real thing, or the runner cannot rely on it.
 
 Subclass `PlatformContract` in a test module and override the fixture `open_platform`; also `make_spec` if jobs need an
-image, and the attributes below where the platform is slower than a process on this machine::
+image, and the attributes of `PlatformProbe` where the platform is slower than a process on this machine::
 
     class TestMyPlatform(PlatformContract):
         patience = 120.0
@@ -27,25 +27,25 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 
-from tao_automl.domain.job import FailureClass, JobSpec, JobState, JobStatus
+from tao_automl.domain.job import FailureClass, JobState
 from tao_automl.domain.ports import PlatformSDK
 from tao_automl.errors import PlatformRejected
+from tao_automl.testing.platform_probe import (
+    POLL_SECONDS,
+    MakeSpec,
+    OpenPlatform,
+    PlatformProbe,
+    Submit,
+    fresh_spec,
+    shell,
+)
 
-OpenPlatform: TypeAlias = Callable[[], PlatformSDK]
-"""A new platform object on the same state: what a runner has after it was started again."""
-MakeSpec: TypeAlias = Callable[..., JobSpec]
-"""``make_spec(*command, **fields)``: a job with a key that was never used."""
-Submit: TypeAlias = Callable[..., str]
-"""``submit(*command, **fields)``: creates such a job, and cancels it after the test."""
+__all__ = ["MakeSpec", "OpenPlatform", "PlatformContract", "Submit", "fresh_spec", "shell"]
 
-ENDED = tuple(state for state in JobState if state.ended)
-STARTED = (JobState.RUNNING, *ENDED)
 NASTY = (
     "a b",
     "'",
@@ -61,30 +61,7 @@ NASTY = (
     "é\u4f60\u597d",
     "",
 )
-_POLL_SECONDS = 0.02
 _MARK = "CONTRACT_MARK"
-
-
-def fresh_spec(*command: str, **fields: object) -> JobSpec:
-    """A job with a key of its own."""
-    return JobSpec(**{"key": f"contract-{uuid.uuid4().hex[:12]}", "command": command, **fields})  # type: ignore[arg-type]  # fields of JobSpec by name
-
-
-def shell(script: str, *arguments: str) -> tuple[str, ...]:
-    """The argv of a small script."""
-    return ("sh", "-c", script, "sh", *arguments)
-
-
-def processes_of_this_machine(needle: str, file: str) -> list[int]:
-    """The processes that have the text in their `environ` or `cmdline`."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and needle.encode() in (entry / file).read_bytes():
-                found.append(int(entry.name))
-        except OSError:  # it ended meanwhile
-            continue
-    return found
 
 
 class PlatformContract(PlatformProbe):
@@ -232,7 +209,7 @@ class PlatformContract(PlatformProbe):
                 assert chunk.cursor >= cursor
                 lines += chunk.lines
                 cursor, more = chunk.cursor, chunk.more
-            time.sleep(_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
         assert lines == [line for i in range(1, 10) for line in (f"step {i} é 你好 ✓", f"err {i}")]
         assert self.read_all(platform, handle) == lines
         assert platform.get_job_logs(handle, cursor).lines == ()

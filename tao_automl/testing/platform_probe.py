@@ -1,23 +1,15 @@
 """What a contract test needs to start jobs on a platform and to watch them. See `platform_contract`."""
 
-import binascii
-import os
-import re
-import signal
-import subprocess
-import threading
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
-from tao_automl.domain.job import FailureClass, JobSpec, JobState, JobStatus
+from tao_automl.domain.job import JobSpec, JobState, JobStatus
 from tao_automl.domain.ports import PlatformSDK
-from tao_automl.errors import PlatformRejected
 
 OpenPlatform: TypeAlias = Callable[[], PlatformSDK]
 """A new platform object on the same state: what a runner has after it was started again."""
@@ -27,24 +19,7 @@ Submit: TypeAlias = Callable[..., str]
 """``submit(*command, **fields)``: creates such a job, and cancels it after the test."""
 
 ENDED = tuple(state for state in JobState if state.ended)
-STARTED = (JobState.RUNNING, *ENDED)
-NASTY = (
-    "a b",
-    "'",
-    '"',
-    "$(touch pwned)",
-    "`touch pwned`",
-    "; touch pwned",
-    "a\nb",
-    "-rf",
-    "--",
-    "\\n",
-    "*",
-    "é\u4f60\u597d",
-    "",
-)
-_POLL_SECONDS = 0.02
-_MARK = "CONTRACT_MARK"
+POLL_SECONDS = 0.02
 
 
 def fresh_spec(*command: str, **fields: object) -> JobSpec:
@@ -116,14 +91,14 @@ class PlatformProbe:
         while (status := platform.get_job_status([handle])[handle]).state not in wanted:
             assert not status.state.ended, f"wanted {[s.value for s in wanted]}, got {status}"
             assert time.monotonic() < deadline, f"still {status} after {self.patience} s"
-            time.sleep(_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
         return status
 
     def wait_for_line(self, platform: PlatformSDK, handle: str, line: str) -> Sequence[str]:
         deadline = time.monotonic() + self.patience
         while line not in (lines := self.read_all(platform, handle)):
             assert time.monotonic() < deadline, f"no line {line!r} in {lines}"
-            time.sleep(_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
         return lines
 
     def wait_until_gone(self, needle: str) -> None:
@@ -131,7 +106,7 @@ class PlatformProbe:
         deadline = time.monotonic() + self.answers_within
         while left := self.processes_with(needle):
             assert time.monotonic() < deadline, f"still alive: {left}"
-            time.sleep(_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
 
     def read_all(self, platform: PlatformSDK, handle: str) -> list[str]:
         lines: list[str] = []

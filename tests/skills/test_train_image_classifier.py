@@ -37,7 +37,7 @@ OF_THE_MACHINE = ("images_per_second", "peak_gpu_memory_mb")
 
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
 
-sys.path.insert(0, str(SCRIPTS))
+sys.path.append(str(SCRIPTS))
 
 
 def part(name: str) -> ModuleType:
@@ -77,7 +77,7 @@ def tiny(train_dir: Path | None, **changes: Any) -> dict[str, Any]:
         "dataset": {"train_dir": str(train_dir) if train_dir else None, "num_workers": 0},
         "model": {"width": 16, "depth": 1},
         "augment": {"mixup_alpha": 0.2, "erase_prob": 0.3},
-        "train": {"num_epochs": 4, "schedule_epochs": 4, "batch_size": 16, "optim": {"lr": 0.01}},
+        "train": {"num_epochs": 4, "schedule_epochs": 4, "batch_size": 16, "num_gpus": 0, "optim": {"lr": 0.01}},
     }
     for name, value in changes.items():
         *above, last = name.split("__")
@@ -619,7 +619,7 @@ def test_gpu_training_in_every_precision(train_dir: Path, tmp_path: Path) -> Non
         pytest.skip("no CUDA GPU on this machine")
     formats = ["auto", "fp32", "fp16"] + (["bf16"] if torch.cuda.is_bf16_supported() else [])
     for name in formats:
-        changes = {"train__precision": name, "train__num_epochs": 4}
+        changes = {"train__precision": name, "train__num_epochs": 4, "train__num_gpus": 1}
         saved = train_here(tmp_path / name, tiny(train_dir, **changes))
         assert saved["metrics"]["accuracy"] >= 0.8, name
         assert saved["metrics"]["peak_gpu_memory_mb"] > 0

@@ -43,7 +43,7 @@ chart("parallel-chart", (host, width, item) => {
   });
   for (const k of members) mark(k, trace(node, k, lines.get(k)));
   const someMissing = axes.map((axis) => members.some((k) => fraction(axis, k) === NONE));
-  const longest = Math.floor((x(1) - x(0)) / 7.6);
+  const longest = Math.floor((x(1) - x(0)) / 8.2);
   axes.forEach((axis, a) => drawAxis(node, axis, x(a), y, [top, bottom], longest, someMissing[a]));
   follow(node, members, (k, px, py) => toPath(lines.get(k), px, py), 16);
   axes.forEach((axis, a) => brushable(node, axis, x(a), y, top, bottom, item));

@@ -42,11 +42,15 @@ def test_plan_is_shown_as_before(name: str) -> None:
     check_golden(name, render_text(plan_table(PLANS[name]())))
 
 
-@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
-def test_no_line_is_wider_than_asked(width: int) -> None:
+@pytest.fixture(scope="module")
+def all_tables() -> list[Any]:
     tables = [result_table(make()) for make in (*RESULTS.values(), hostile_result)]
-    tables += [plan_table(make()) for make in PLANS.values()]
-    for table in tables:
+    return tables + [plan_table(make()) for make in PLANS.values()]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
+def test_no_line_is_wider_than_asked(width: int, all_tables: list[Any]) -> None:
+    for table in all_tables:
         assert max(cell_len(line) for line in render_text(table, width).splitlines()) <= width
 
 

@@ -171,13 +171,14 @@ def _walk(folder: Path, root: Path, key: str, above: tuple[tuple[int, int], ...]
     here = (status.st_dev, status.st_ino)
     if here in above:
         raise DataError(f"{key}: {str(folder)!r} links back to a folder above it", "remove the symbolic link")
+    prefix = os.path.join(root, "")
     for entry in _entries(folder, key):
         if _hidden(entry.name):
             continue
         if _is_dir(entry, key):
             yield from _walk(Path(entry.path), root, key, (*above, here))
         else:
-            yield Path(entry.path).relative_to(root).as_posix()
+            yield entry.path.removeprefix(prefix).replace(os.sep, "/")
 
 
 def _entries(folder: Path, key: str) -> list[os.DirEntry[str]]:
