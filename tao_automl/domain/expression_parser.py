@@ -137,7 +137,7 @@ class _Parser:
         token, after = self._token, self._tokens[min(self._next + 1, len(self._tokens) - 1)]
         if token.kind not in (Kind.OPERATOR, Kind.WORD):
             return None
-        if token.text == "not" and after.text == "in":
+        if token.text == "not" and after.kind is Kind.WORD and after.text == "in":
             return Token(Kind.WORD, "not in", token.at)
         if token.text == "=":
             raise Fault("one `=` means nothing here; `==` compares", token.at)

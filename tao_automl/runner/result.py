@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tao_automl.domain.events import Evaluation, RunStatus
+from tao_automl.domain.events import Evaluation, Purpose, RunStatus
 from tao_automl.domain.experiment import Experiment, Job, Settlement
 from tao_automl.domain.trial import Trial, TrialState
 
@@ -70,17 +70,17 @@ class Result(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self.__dataclass_fields__)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts and lists."""
+        return dataclasses.asdict(self)
+
     def to_json(self) -> str:
         """Strict JSON, with a line end."""
-        return json.dumps(dataclasses.asdict(self), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-
-    def write(self, path: Path) -> None:
-        """Writes the JSON so that a reader sees the old file or the new one, never half of one."""
-        write_atomically(path, self.to_json())
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replaces `path` by a file with this text."""
+    """Replaces `path` by a file with this text: a reader sees the old one or the new one, never half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     partial.write_text(text, encoding="utf-8")

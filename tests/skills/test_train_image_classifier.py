@@ -10,6 +10,7 @@ import importlib
 import json
 import math
 import os
+import random
 import runpy
 import shutil
 import signal
@@ -881,6 +882,25 @@ def test_skill_info_names_what_exists() -> None:
     assert {metric["name"]: metric["direction"] for metric in info["metrics"]} == schema()["x_skill"]["metrics"]
     assert [metric["name"] for metric in info["metrics"] if metric.get("primary")] == ["accuracy"]
     assert laws["train.num_epochs"]["default"] == info["fidelity"]["max"]
+
+
+def test_configurations_of_the_search_are_specs_of_the_scripts(train_dir: Path, tmp_path: Path) -> None:
+    bank = pytest.importorskip("tao_automl.bank", reason="tao_automl is not installed")
+    skill = bank.load_skill(SKILL)
+    bank.support_gate(skill, "train")
+    assert set(bank.read_space(skill, "train").space.names) >= set(schema()["automl_default_parameters"])
+    searched = [name for name, law in leaves(schema()).items() if law.get("automl_enabled")]
+    space = bank.read_space(skill, "train", hyperparameters=searched).space
+    optimizers = set()
+    for number in range(20):
+        config = space.sample(random.Random(number))
+        fixed = {"dataset.train_dir": str(train_dir), "train.num_epochs": 3, "train.num_gpus": 0}
+        spec = bank.render_spec(skill, "train", overrides={}, params=config, fixed_values=fixed)
+        (tmp_path / "spec.yaml").write_text(bank.dump_yaml(spec), encoding="utf-8")
+        job = part("spec").train_job(tmp_path / "spec.yaml")
+        assert {name: job.settings[name] for name in config} == config
+        optimizers.add(job.train.optim.name)
+    assert optimizers == {"adamw", "sgd"}
 
 
 def test_skill_document_is_valid() -> None:

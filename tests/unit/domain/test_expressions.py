@@ -262,8 +262,10 @@ def test_nothing_of_python_can_be_reached():
     assert parse("a.__class__").names == ("a.__class__",)
 
 
+operators = ["+", "-", "*", "/", "//", "%", "**", "<", "<=", "==", "!=", "and", "or", "not", "in", ",", "not in"]
 words = st.sampled_from(
     [
+        *operators,
         "a",
         "b",
         "1",
@@ -272,28 +274,12 @@ words = st.sampled_from(
         ")",
         "[",
         "]",
-        ",",
-        "+",
-        "-",
-        "*",
-        "/",
-        "//",
-        "%",
-        "**",
-        "<",
-        "<=",
-        "==",
-        "!=",
-        "and",
-        "or",
-        "not",
-        "in",
         "min",
         "max(",
         "len(",
         "'t'",
         "true",
-        "null",
+        "`x y`",
         "`",
         "0",
         "9e9",
