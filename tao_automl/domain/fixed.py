@@ -1,25 +1,18 @@
 """What every parameter has, and the parameter that never varies."""
 
-import copy
 import json
-import sys
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import NoReturn
 
-from tao_automl.domain.conditions import Condition, is_json, json_key, same_json
+from tao_automl.domain.axes import UnitAxis
+from tao_automl.domain.conditions import Condition
 from tao_automl.domain.json_types import JsonValue
+from tao_automl.domain.json_values import fresh, is_json, is_number, json_key, same_json
 from tao_automl.errors import SearchSpaceError
 
-
-def is_number(value: object) -> TypeGuard[int | float]:
-    """A finite number within the range of a double; True and False are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
-def fresh(value: JsonValue) -> JsonValue:
-    """A copy where it matters, so that nobody edits a list that belongs to the space."""
-    return copy.deepcopy(value) if isinstance(value, list | dict) else value
+__all__ = ["Fixed", "Named", "fresh", "is_number", "written_like"]
 
 
 def written_like(option: JsonValue, text: str) -> bool:
@@ -34,7 +27,11 @@ def written_like(option: JsonValue, text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """A name, and what every kind of parameter may say about itself."""
+    """A name, and what every kind of parameter may say about itself.
+
+    Most kinds have one coordinate, which `encode` and `decode` know. Kinds with none or several replace `width`,
+    `place`, `at`, `draw`, `lattice`, `present` and `axes` instead.
+    """
 
     name: str
     description: str = ""
@@ -57,10 +54,73 @@ class Named:
         """This parameter, no longer searched."""
         return Fixed(name=self.name, description=self.description, when=self.when, value=value)
 
+    def encode(self, value: JsonValue) -> float:
+        self._no_axis()
+
+    def decode(self, unit: float) -> JsonValue:
+        self._no_axis()
+
+    def levels(self, count: int) -> tuple[JsonValue, ...]:
+        raise NotImplementedError
+
+    def _no_axis(self) -> NoReturn:
+        raise SearchSpaceError(f"{self.name}: has no axis of its own, or several", "use place() and at()")
+
+    @property
+    def width(self) -> int:
+        """How many coordinates of the unit cube it takes."""
+        return 1
+
+    def place(self, value: JsonValue) -> tuple[float, ...]:
+        """The coordinates of a value."""
+        return (self.encode(value),)
+
+    def at(self, units: Sequence[float]) -> JsonValue:
+        """The member at these coordinates."""
+        return self.decode(units[0])
+
+    def draw(self, rng: random.Random) -> JsonValue:
+        """A member, drawn from the prior."""
+        return self.decode(rng.random())
+
+    def column(self, rng: random.Random, count: int) -> list[JsonValue]:
+        """`count` members, drawn from the prior."""
+        return [self.draw(rng) for _ in range(count)]
+
+    def lattice(self, count: int) -> tuple[tuple[float, ...], ...]:
+        """For each coordinate, where up to `count` levels of it lie."""
+        return (tuple(dict.fromkeys(self.encode(value) for value in self.levels(count))),)
+
+    def present(self, value: JsonValue) -> tuple[bool, ...]:
+        """Which of its coordinates count when it has this value."""
+        return (True,) * self.width
+
+    def axes(self) -> tuple[UnitAxis, ...]:
+        """Its coordinates, counted from 0."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fixed(Named):
-    """A value that is written into every configuration and never searched; it takes no axis of the unit cube."""
+class Constant(Named):
+    """A parameter without coordinates."""
+
+    @property
+    def width(self) -> int:
+        return 0
+
+    def place(self, value: JsonValue) -> tuple[float, ...]:
+        return ()
+
+    def lattice(self, count: int) -> tuple[tuple[float, ...], ...]:
+        return ()
+
+    def axes(self) -> tuple[UnitAxis, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixed(Constant):
+    """A value that is written into every configuration and never searched."""
 
     value: JsonValue
 
@@ -75,6 +135,12 @@ class Fixed(Named):
         return 0.5
 
     def decode(self, unit: float) -> JsonValue:
+        return fresh(self.value)
+
+    def at(self, units: Sequence[float]) -> JsonValue:
+        return fresh(self.value)
+
+    def draw(self, rng: random.Random) -> JsonValue:
         return fresh(self.value)
 
     def contains(self, value: object) -> bool:

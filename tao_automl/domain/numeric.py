@@ -1,26 +1,19 @@
-"""Parameters that are numbers: a range, a scale, and the axis that both make."""
+"""What numbers have in common: a range, a scale, and the axis that both make."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Self
 
-from tao_automl.domain.fixed import Fixed, Named, is_number
+from tao_automl.domain.axes import Strength
+from tao_automl.domain.expression_values import equal_numbers
+from tao_automl.domain.fixed import Fixed, Named
 from tao_automl.domain.json_types import JsonValue
-from tao_automl.domain.scales import Axis, Cells, Line, Powers, Scale, is_power_of_two, tidy
+from tao_automl.domain.json_values import is_number
+from tao_automl.domain.scales import Axis, Cells, Powers, Scale, is_power_of_two
 from tao_automl.errors import SearchSpaceError
 
-_INT_LIMIT = 2**40  # integers up to here survive a logarithm and back
-_NARROWEST = 1e-9  # a continuous range must be this wide, relative to its magnitude
-
-
-class Strength(StrEnum):
-    """How much an author trusts a prior."""
-
-    WEAK = "weak"
-    MEDIUM = "medium"
-    STRONG = "strong"
+_STEPS_BACK = 8  # from the member nearest to a bound to one inside it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +119,30 @@ class Numeric(Named):
     def decode(self, unit: float) -> float:
         raise NotImplementedError
 
+    def neighbour(self, value: float, *, up: bool) -> float:
+        """The next number of the grid, or one that is just different, be it in the range or not."""
+        raise NotImplementedError
+
+    def beside(self, limit: float, *, above: bool, strict: bool = False) -> float | None:
+        """The member nearest to `limit` that is not below it, or not above it; None if there is none."""
+        value: float | None = self.decode(self.encode(min(max(limit, self.low), self.high)))
+        for _ in range(_STEPS_BACK):
+            if value is None or not self.low <= value <= self.high:
+                return None
+            if self.contains(value) and _fits(value, limit, above, strict):
+                return value
+            value = self.neighbour(value, up=above)
+        return None
+
+    @property
+    def expected(self) -> float:
+        """Where on [0, 1] the best value is expected."""
+        return self.encode(self.prior.mean if self.prior else self.default)
+
+    @property
+    def strength(self) -> Strength:
+        return self.prior.strength if self.prior else Strength.WEAK
+
     def narrowed(self, bounds: Sequence[JsonValue]) -> "Self | Fixed":
         """The same parameter within ``(low, high)``, which must lie inside the present range."""
         low, high = self._pair(bounds)
@@ -168,6 +185,12 @@ class Numeric(Named):
         return [k / (count - 1) for k in range(count)]
 
 
+def _fits(value: float, limit: float, above: bool, strict: bool) -> bool:
+    if equal_numbers(value, limit):
+        return not strict
+    return value > limit if above else value < limit
+
+
 def _parsed(text: str) -> float | int | None:
     try:
         return int(text)
@@ -177,108 +200,3 @@ def _parsed(text: str) -> float | int | None:
         return float(text)
     except ValueError:
         return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Float(Numeric):
-    """A real number."""
-
-    _exact: dict[float, float] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        self._check_range()
-        for key in ("low", "high", "default"):
-            if is_number(value := getattr(self, key)):
-                object.__setattr__(self, key, float(value))
-        if not self.is_grid():
-            width = (self.high - self.low) / max(abs(self.low), abs(self.high))
-            self.law(width >= _NARROWEST, "a range that 12 digits tell apart", f"low={self.low!r}, high={self.high!r}")
-        self._check_members()
-        object.__setattr__(self, "_axis", _axis_of(self))
-        landmarks = [
-            float(v) for v in (*self.popular, self.high, self.low, self.default) if self.contains(v) and is_number(v)
-        ]
-        object.__setattr__(self, "_exact", {self._tidy(v): v for v in landmarks})
-
-    def _tidy(self, value: float) -> float:
-        return tidy(value, self.scale, max(abs(self.low), abs(self.high)))
-
-    def decode(self, unit: float) -> float:
-        value = self._tidy(self._nearest_step(self._axis.at(unit)))
-        return self._exact.get(value, min(max(value, self.low), self.high))
-
-    def contains(self, value: object) -> bool:
-        return is_number(value) and self.low <= value <= self.high and self._on_grid(float(value))
-
-    def allows(self, value: object) -> bool:
-        """Whether training accepts `value`, be it inside the searched range or not."""
-        return is_number(value) and self.legal_low <= value <= self.legal_high
-
-    def cast(self, value: object) -> float:
-        return float(self._number(value))
-
-    def levels(self, count: int) -> tuple[float, ...]:
-        """Up to `count` distinct members, evenly spread on the scale; the default alone when `count` is 1."""
-        return tuple(dict.fromkeys(map(self.decode, self._spread(count))))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Int(Numeric):
-    """A whole number."""
-
-    low: int
-    high: int
-    default: int
-    step: int | None = None
-
-    def __post_init__(self) -> None:
-        for key in ("low", "high", "default", "step"):
-            value = getattr(self, key)
-            self.law(
-                isinstance(value, int) or (key == "step" and value is None), f"an integer {key}", f"{key}={value!r}"
-            )
-        self._check_range()
-        got = f"low={self.low!r}, high={self.high!r}"
-        self.law(max(abs(self.low), abs(self.high)) <= _INT_LIMIT, "`-2**40 <= low < high <= 2**40`", got)
-        self._check_members()
-        object.__setattr__(self, "_axis", _axis_of(self))
-
-    def decode(self, unit: float) -> int:
-        value = round(self._nearest_step(self._axis.at(unit)))
-        return min(max(value, self.low), self.high)
-
-    def contains(self, value: object) -> bool:
-        if not isinstance(value, int) or isinstance(value, bool):
-            return False
-        return self.low <= value <= self.high and self._on_grid(value)
-
-    def allows(self, value: object) -> bool:
-        """Whether training accepts `value`, be it inside the searched range or not."""
-        return isinstance(value, int) and is_number(value) and self.legal_low <= value <= self.legal_high
-
-    def cast(self, value: object) -> int:
-        number = self._number(value)
-        if number != round(number):
-            raise self.refusal("an integer is needed", value)
-        return round(number)
-
-    def _pair(self, bounds: Sequence[JsonValue]) -> tuple[int, int]:
-        low, high = Numeric._pair(self, bounds)
-        return self.cast(low), self.cast(high)
-
-    def levels(self, count: int) -> tuple[int, ...]:
-        """Up to `count` distinct members, evenly spread on the scale; the default alone when `count` is 1."""
-        return tuple(dict.fromkeys(map(self.decode, self._spread(count))))
-
-
-def _axis_of(parameter: Float | Int) -> Axis:
-    """Steps and powers of two are cells; integers get half a unit at each end, so that all have an equal share."""
-    low, high, scale = parameter.low, parameter.high, parameter.scale
-    if scale is Scale.POWER2:
-        return Powers.between(low, high)
-    whole = isinstance(parameter, Int)
-    if scale is Scale.LINEAR and (whole or parameter.step is not None):
-        return Cells.between(low, high, parameter.step or 1)
-    if whole:
-        return Line.between(scale, low - 0.5, high + 0.5)
-    return Line.between(scale, low, high)

@@ -1,128 +1,44 @@
 """The kinds of parameter. None can be constructed invalid: a parameter that exists has a default inside its range.
 
-Each kind knows its own value type and its place on one axis of the unit cube. Kinds form the closed union `Parameter`;
-whoever must tell them apart matches over it and ends with ``assert_never``.
+Each kind knows its own value type and its place in the unit cube. Kinds form the closed union `Parameter`; whoever
+must tell them apart matches over it and ends with ``assert_never``.
 """
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from tao_automl.domain.conditions import Condition, is_json, json_key, same_json
-from tao_automl.domain.fixed import Fixed, Named, fresh, is_number, written_like
-from tao_automl.domain.json_types import JsonValue
-from tao_automl.domain.numeric import Float, Int, Prior, Strength
-from tao_automl.domain.scales import Scale, clamp_unit
+from tao_automl.domain.axes import AxisKind, Strength, UnitAxis
+from tao_automl.domain.conditions import Condition
+from tao_automl.domain.derived import Derived
+from tao_automl.domain.fixed import Fixed
+from tao_automl.domain.floats import Float
+from tao_automl.domain.ints import Int
+from tao_automl.domain.lists import Monotone, Vector
+from tao_automl.domain.numeric import Prior
+from tao_automl.domain.optional import Optional
+from tao_automl.domain.options import Bool, Choice
+from tao_automl.domain.scales import Scale
+from tao_automl.domain.subset import Subset
+from tao_automl.domain.text import Text
 
-__all__ = ["Bool", "Choice", "Condition", "Fixed", "Float", "Int", "Parameter", "Prior", "Scale", "Strength"]
+__all__ = [
+    "AxisKind",
+    "Bool",
+    "Choice",
+    "Condition",
+    "Derived",
+    "Fixed",
+    "Float",
+    "Int",
+    "Monotone",
+    "Optional",
+    "Parameter",
+    "Prior",
+    "Scale",
+    "Strength",
+    "Subset",
+    "Text",
+    "UnitAxis",
+    "Vector",
+]
 
-_TRUE = frozenset({"true", "yes", "on", "1"})
-_FALSE = frozenset({"false", "no", "off", "0"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bool(Named):
-    """True or false."""
-
-    default: bool
-
-    def __post_init__(self) -> None:
-        self.law(isinstance(self.default, bool), "a default of true or false", f"default={self.default!r:.80}")
-        self.check_popular((False, True))
-
-    def encode(self, value: JsonValue) -> float:
-        return 0.75 if self.cast(value) else 0.25
-
-    def decode(self, unit: float) -> bool:
-        return clamp_unit(unit) >= 0.5
-
-    def contains(self, value: object) -> bool:
-        return isinstance(value, bool)
-
-    allows = contains
-
-    def cast(self, value: object) -> bool:
-        text = str(value).strip().lower()
-        if isinstance(value, bool | int | str) and text in _TRUE | _FALSE:
-            return text in _TRUE
-        raise self.refusal("true or false is needed", value)
-
-    def narrowed(self, options: Sequence[JsonValue]) -> "Bool | Fixed":
-        """The same parameter with only `options` left."""
-        kept = {self.cast(option) for option in options}
-        self.law(bool(kept), "at least one option", "options=[]")
-        return self if len(kept) == 2 else self.fixed(kept.pop())
-
-    def levels(self, count: int) -> tuple[bool, ...]:
-        return (self.default,) if count == 1 else (False, True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice(Named):
-    """One of `options`, which may be any JSON values; `ordered` makes it ordinal, `weights` are prior weights."""
-
-    options: tuple[JsonValue, ...]
-    default: JsonValue
-    ordered: bool = False
-    weights: tuple[float, ...] | None = None
-    _index: dict[Hashable, int] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        index = {json_key(option): k for k, option in enumerate(self.options)}
-        object.__setattr__(self, "_index", index)
-        self.law(len(self.options) >= 2, "at least two options", f"options={list(self.options)!r:.100}")
-        self.law(len(index) == len(self.options), "distinct options", f"options={list(self.options)!r:.100}")
-        self._check_weights()
-        self.law(self.contains(self.default), "a default among the options", f"default={self.default!r:.80}")
-        self.check_popular(self.options)
-
-    def _check_weights(self) -> None:
-        if self.weights is None:
-            return
-        law = "one finite weight >= 0 per option, one of them > 0,"
-        valid = all(is_number(w) and w >= 0 for w in self.weights) and sum(self.weights) > 0
-        self.law(valid and len(self.weights) == len(self.options), law, f"weights={list(self.weights)}")
-
-    def encode(self, value: JsonValue) -> float:
-        index = self._index.get(json_key(value))
-        if index is None:
-            raise self.refusal(f"one of {list(self.options)!r:.200} is needed", value)
-        return (index + 0.5) / len(self.options)
-
-    def decode(self, unit: float) -> JsonValue:
-        count = len(self.options)
-        return fresh(self.options[min(int(clamp_unit(unit) * count), count - 1)])
-
-    def contains(self, value: object) -> bool:
-        return is_json(value) and json_key(value) in self._index
-
-    allows = contains
-
-    def cast(self, value: object) -> JsonValue:
-        """The option equal to `value`, or the only one that is written like it (``"8"`` for 8, ``"None"`` for null)."""
-        index = self._index.get(json_key(value))
-        if index is not None:
-            return fresh(self.options[index])
-        alike = [option for option in self.options if isinstance(value, str) and written_like(option, value)]
-        if len(alike) != 1:
-            raise self.refusal(f"one of {list(self.options)!r:.200} is needed", value)
-        return fresh(alike[0])
-
-    def narrowed(self, options: Sequence[JsonValue]) -> "Choice | Fixed":
-        """The same parameter with only `options` left, in the order of the schema."""
-        kept = sorted({self._index[json_key(self.cast(option))] for option in options})
-        self.law(bool(kept), "at least one option", "options=[]")
-        left = tuple(self.options[k] for k in kept)
-        if len(left) == 1:
-            return self.fixed(left[0])
-        weights = tuple(self.weights[k] for k in kept) if self.weights else None
-        popular = tuple(v for v in self.popular if any(same_json(v, option) for option in left))
-        default = self.default if self._index[json_key(self.default)] in kept else (*popular, *left)[0]
-        weights = weights if weights and sum(weights) > 0 else None
-        return replace(self, options=left, weights=weights, popular=popular, default=default)
-
-    def levels(self, count: int) -> tuple[JsonValue, ...]:
-        return (self.default,) if count == 1 else self.options
-
-
-Parameter: TypeAlias = Float | Int | Bool | Choice | Fixed
+Parameter: TypeAlias = Float | Int | Bool | Choice | Vector | Subset | Optional | Text | Derived | Fixed

@@ -6,6 +6,7 @@ of up to 12 digits, and the same on every host.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -127,3 +128,14 @@ def tidy(value: float, scale: Scale, magnitude: float) -> float:
     if scale is Scale.LINEAR:
         return round(value, _DIGITS - math.floor(math.log10(magnitude))) + 0.0
     return value if scale is Scale.POWER2 else float(f"{value:.{_DIGITS}g}")
+
+
+def tidied(places: Sequence[float], scale: Scale, magnitude: float) -> list[float]:
+    """`tidy` of many places in warped units."""
+    if scale is Scale.LINEAR:
+        digits = _DIGITS - math.floor(math.log10(magnitude))
+        return [round(place, digits) + 0.0 for place in places]
+    if scale is Scale.LOG:
+        exp = math.exp
+        return [float(f"{exp(place):.{_DIGITS}g}") for place in places]
+    return [tidy(scale.unwarp(place), scale, magnitude) for place in places]

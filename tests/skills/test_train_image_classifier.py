@@ -217,10 +217,10 @@ def test_resumed_training_equals_an_uninterrupted_one(
     trained: tuple[Path, Ended], train_dir: Path, tmp_path: Path
 ) -> None:
     folder, whole = trained
-    first = run(tmp_path / "first", "train", tiny(train_dir, train__num_epochs=2))
+    train_here(tmp_path / "first", tiny(train_dir, train__num_epochs=2))
     resumed = tiny(train_dir, train__resume_from="../first/results/checkpoints/epoch_2.pt")
     second = run(tmp_path / "second", "train", resumed)
-    assert [learned(line) for line in first.lines + second.lines] == [learned(line) for line in whole.lines]
+    assert [learned(line) for line in second.lines] == [learned(line) for line in whole.lines[2:]]
     assert_same_training(load(tmp_path / "second" / "results", 4), load(folder / "results", 4))
 
 
@@ -364,13 +364,28 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
         np.testing.assert_allclose(two["model"][name], weights, atol=2e-3, err_msg=name)
 
 
+FAULTY = """
+import sys
+sys.path.append(SCRIPTS)
+from image_classifier import cli, errors
+
+def main(config):
+    raise errors.DataError(f"cannot read image {config.read_text()!r}", "replace it")
+
+sys.exit(cli.run("fails as data do", main))
+"""
+
+
 @needs_torch
-def test_two_processes_report_a_fault_once_with_its_code(train_dir: Path, tmp_path: Path) -> None:
-    data = shutil.copytree(train_dir, tmp_path / "data")
-    (data / "up" / "003.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    spec = tiny(data, train__num_gpus=2, dataset__image_size=8, dataset__channels=3)
-    ended = run(tmp_path / "job", "train", spec, expect=2)
-    assert "003.png" in ended.refusal()
+def test_a_fault_of_all_processes_is_reported_once_with_its_code(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = part("distributed")
+    (tmp_path / "spec.yaml").write_text("a.png")
+    (tmp_path / "faulty.py").write_text(FAULTY.replace("SCRIPTS", repr(str(SCRIPTS))))
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert distributed.launch(tmp_path / "faulty.py", tmp_path / "spec.yaml", 2) == 2
+    assert Ended(2, "", capfd.readouterr().err).refusal() == "error: cannot read image 'a.png'"
 
 
 @needs_torch

@@ -72,6 +72,12 @@ def alive_below(root: Path) -> list[int]:
     return found
 
 
+def later_process() -> "subprocess.Popen[bytes]":
+    """A process group that did not start in the same tick of the kernel's clock as anything before it."""
+    time.sleep(0.03)
+    return subprocess.Popen(["sleep", "60"], start_new_session=True)
+
+
 # Crashes
 
 
@@ -194,7 +200,7 @@ def test_a_process_with_the_same_number_is_not_the_wrapper(root: Path) -> None:
     platform = open_platform(root)
     os.kill(running(platform, "j"), signal.SIGKILL)
     process = root / "j/claim/process.json"
-    bystander = subprocess.Popen(["sleep", "60"])
+    bystander = later_process()
     try:
         process.write_text(json.dumps({**json.loads(process.read_text()), "pid": bystander.pid}))
         fresh = open_platform(root)
@@ -211,7 +217,7 @@ def test_a_group_with_the_same_number_is_left_alone(root: Path) -> None:
     platform = open_platform(root)
     pid = running(platform, "j")
     group = json.loads((root / "j/claim/group.json").read_text())
-    bystander = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    bystander = later_process()
     try:
         os.kill(pid, signal.SIGKILL)
         (root / "j/claim/group.json").write_text(json.dumps({"pid": bystander.pid, "identity": group["identity"]}))
