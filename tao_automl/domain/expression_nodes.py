@@ -3,7 +3,7 @@ Python is within reach.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from tao_automl.domain.expression_values import (
@@ -196,3 +196,24 @@ def walk(node: Node) -> Iterator[Node]:
     while waiting:
         yield (found := waiting.pop())
         waiting.extend(reversed(found.children()))
+
+
+def substituted(node: Node, trees: Mapping[str, Node]) -> Node:
+    """The same tree with the tree of `trees` in the place of each name that it has."""
+    match node:
+        case Name(name=name):
+            return trees.get(name, node)
+        case Listing(items=items):
+            return replace(node, items=tuple(substituted(item, trees) for item in items))
+        case Element(of=of) | Negation(of=of) | Inversion(of=of):
+            return replace(node, of=substituted(of, trees))
+        case Arithmetic(left=left, right=right):
+            return replace(node, left=substituted(left, trees), right=substituted(right, trees))
+        case Comparison(first=first, links=links):
+            swapped = tuple((symbol, at, substituted(part, trees)) for symbol, at, part in links)
+            return replace(node, first=substituted(first, trees), links=swapped)
+        case Logic(parts=parts):
+            return replace(node, parts=tuple(substituted(part, trees) for part in parts))
+        case Call(arguments=arguments):
+            return replace(node, arguments=tuple(substituted(argument, trees) for argument in arguments))
+    return node

@@ -10,7 +10,6 @@ from tao_automl.domain.fixed import Fixed, Named
 from tao_automl.domain.floats import Float
 from tao_automl.domain.ints import Int
 from tao_automl.domain.json_types import JsonValue
-from tao_automl.domain.json_values import same_json
 from tao_automl.domain.lists import Vector
 from tao_automl.domain.options import Bool, Choice
 from tao_automl.domain.subset import Subset
@@ -63,19 +62,20 @@ class Optional(Named):
             return None
         return self.inner.cast(value)
 
-    def narrowed(self, bounds: Sequence[JsonValue]) -> "Optional | Fixed":
+    def narrowed(self, bounds: Sequence[JsonValue]) -> "Optional | Choice | Fixed":
         """The inner kind narrowed; null stays possible. ``[None]`` alone leaves nothing but null."""
         if list(bounds) == [None]:
             return self.fixed(None)
         inner = self.inner.narrowed(bounds)
         if isinstance(inner, Fixed):
-            inner = self._of_one(inner.value)
+            default = None if self.default is None else inner.value
+            options = (None, inner.value)
+            return Choice(
+                name=self.name, description=self.description, when=self.when, options=options, default=default
+            )
         default = self.default if self.default is None or inner.contains(self.default) else inner.default
-        bare = replace(self, inner=inner, default=_plain(default), popular=())
+        bare = replace(self, inner=inner, default=default, popular=())
         return replace(bare, popular=tuple(v for v in self.popular if bare.contains(v)))
-
-    def _of_one(self, value: JsonValue) -> Inner:
-        raise self.refusal("a range of at least two values is needed; fix the parameter at", value)
 
     def levels(self, count: int) -> tuple[JsonValue, ...]:
         if count == 1:
@@ -92,11 +92,3 @@ class Optional(Named):
         decides = UnitAxis(index=0, owner=self.name, part="?", kind=AxisKind.CATEGORICAL, cells=2, expected=expected)
         inner = (replace(axis, index=axis.index + 1, owner=self.name) for axis in self.inner.axes())
         return (decides, *inner)
-
-    def is_default(self, value: JsonValue) -> bool:
-        return same_json(value, self.default)
-
-
-def _plain(value: object) -> JsonValue:
-    found: JsonValue = list(value) if isinstance(value, tuple) else value  # type: ignore[assignment]  # defaults are JSON
-    return found

@@ -25,7 +25,7 @@ class Subset(Named):
     """
 
     options: tuple[JsonValue, ...]
-    default: tuple[JsonValue, ...]
+    default: Sequence[JsonValue]
     min_size: int = 0
     max_size: int
     _index: dict[Hashable, int] = field(init=False, repr=False, compare=False)
@@ -41,7 +41,7 @@ class Subset(Named):
         self.law(0 <= self.min_size <= self.max_size <= len(self.options) and self._count() > 1, law, sizes)
         got = f"default={list(self.default)!r:.80}, {sizes}"
         self.law(self._known(self.default) is not None, "a default of distinct options", got)
-        object.__setattr__(self, "default", tuple(self._sorted(self.default)))
+        object.__setattr__(self, "default", self._sorted(self.default))
         self.law(self.contains(self.default), "a default of an allowed size", got)
         for value in self.popular:
             self.law(self.contains(value), "every popular value a member", f"popular={value!r:.80}")
@@ -117,7 +117,7 @@ class Subset(Named):
         most = min(self.max_size, len(left))
         default = [option for option in self.default if option in left]
         default += [option for option in left if option not in default][: max(0, self.min_size - len(default))]
-        bare = replace(self, options=left, max_size=most, default=tuple(default), popular=())
+        bare = replace(self, options=left, max_size=most, default=default, popular=())
         return replace(bare, popular=tuple(v for v in self.popular if bare.contains(v)))
 
     def levels(self, count: int) -> tuple[list[JsonValue], ...]:

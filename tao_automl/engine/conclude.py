@@ -49,6 +49,16 @@ def _cancel_jobs(world: World, experiment: Experiment, ended: SearchEnded) -> It
 
 def _verdict(world: World, experiment: Experiment) -> SearchEnded | None:
     """Why the search is over now, if it is."""
+    due = must_end(world, experiment)
+    if due or experiment.ended:
+        return due
+    if experiment.baseline and not experiment.live and not experiment.open_jobs:
+        return SearchEnded(at=world.clock.now(), status=RunStatus.COMPLETED, reason="the search is complete")
+    return None
+
+
+def must_end(world: World, experiment: Experiment) -> SearchEnded | None:
+    """The end that a request, a failure or a limit calls for, whatever the searcher still wants."""
     ends = partial(SearchEnded, at=world.clock.now())
     already = experiment.ended
     if world.cancel_requested() and not (already and already.cancel and not already.evaluate_best):
@@ -61,8 +71,6 @@ def _verdict(world: World, experiment: Experiment) -> SearchEnded | None:
         return ends(status=RunStatus.FAILED, reason=root_cause(experiment), evaluate_best=False)
     if reason := _limit_reached(world, experiment):
         return ends(status=RunStatus.STOPPED, reason=reason, cancel=True)
-    if experiment.baseline and not experiment.live and not experiment.open_jobs:
-        return ends(status=RunStatus.COMPLETED, reason="the search is complete")
     return None
 
 

@@ -14,14 +14,14 @@ from tao_automl.domain.experiment import Experiment
 from tao_automl.domain.json_types import JsonObject
 from tao_automl.domain.trial import Origin, Promote, Start, Stop
 from tao_automl.engine.answers import ask
-from tao_automl.engine.evaluation import blocker
+from tao_automl.engine.conclude import must_end
 from tao_automl.engine.requests import request_training
 from tao_automl.engine.world import World
 
 
 def explore(world: World, experiment: Experiment) -> Iterator[Event]:
     """Starts the default configuration, waits for the baseline, then follows the searcher."""
-    if experiment.ended or world.cancel_requested() or blocker(world, experiment):
+    if experiment.ended or must_end(world, experiment):
         return
     if world.rules.evaluate_default and not experiment.trials:
         if experiment.baseline or not world.callbacks.baseline_fn:

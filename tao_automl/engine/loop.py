@@ -46,7 +46,7 @@ class Engine:
         patience, detaches: jobs go on. So does an error that this package raises, and it is raised again."""
         try:
             while not self.experiment.finished:
-                if not self.tick() and not self.experiment.finished:
+                if not self.tick():
                     self._rest()
         except KeyboardInterrupt:
             self._detach("interrupted by the user")
@@ -60,7 +60,9 @@ class Engine:
 
     def tick(self) -> int:
         """All five steps; returns how many events they recorded. A step that cannot reach the platform keeps what it
-        learned, and ends the tick."""
+        learned, and ends the tick. Nothing happens to a finished experiment."""
+        if self.experiment.finished:
+            return 0
         before = self.experiment.seq
         for step in STEPS:
             if not self._perform(step):

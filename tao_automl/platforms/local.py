@@ -51,7 +51,7 @@ class LocalPlatform:
     """
 
     name = "local"
-    poll_interval = 0.5
+    poll_interval = 0.2
 
     def __init__(
         self,

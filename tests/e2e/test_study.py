@@ -76,8 +76,8 @@ def test_runs_and_studies_are_told_apart(toy: Callable[..., Path], tmp_path: Pat
     create_study(tmp_path / "study", skill_dir=skill).close()
     with pytest.raises(UserError, match="by hand"):
         resume_run(tmp_path / "study")
-    AutoMLRunner(
-        skill_dir=skill, platform_sdk="local", workspace_dir=tmp_path / "run", poll_interval=0.05
-    ).run(automl_algorithm="random", automl_settings={"num_recommendations": 1})
+    AutoMLRunner(skill_dir=skill, platform_sdk="local", workspace_dir=tmp_path / "run", poll_interval=0.05).run(
+        automl_algorithm="random", automl_settings={"num_recommendations": 1}
+    )
     with pytest.raises(UserError, match="run on `local`"):
         open_study(tmp_path / "run")
