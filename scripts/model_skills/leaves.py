@@ -13,8 +13,11 @@ _TYPES = {
     "string": "string",
     "collection": "object",
     "optional_list": ["array", "null"],
+    "mixed": ["boolean", "string"],
 }
-UNSET = ("", "???")
+_JSON_TYPES = ("integer", "number", "boolean", "object", "array")
+NUMBERS = ("integer", "number")
+_MISSING = "???"
 
 
 def leaf(source: Source, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,16 +25,29 @@ def leaf(source: Source, entry: Mapping[str, Any]) -> dict[str, Any]:
     path = str(entry["path"])
     entry = {**entry, **corrections(source, path)}
     node: dict[str, Any] = {"type": _type(entry)}
-    if "default" in entry and entry["default"] is not None:
-        node["default"] = "" if entry["default"] in UNSET else entry["default"]
-    if "enum" in entry and node["type"] != "array" and "array" not in node["type"]:
-        node["enum"] = _options(entry)
-    if node["type"] in ("integer", "number"):
+    node |= _default(source, entry, node["type"])
+    if "enum" in entry and "array" not in node["type"]:
+        node["enum"] = _options(entry) + ([None] if "null" in node["type"] else [])
+    if node["type"] in (*NUMBERS, ["integer", "null"], ["number", "null"]):
         node |= _bounds(entry)
     text = description(source, path)
     if text:
         node["description"] = text
     return node
+
+
+def _default(source: Source, entry: Mapping[str, Any], kind: str | list[str]) -> dict[str, Any]:
+    """The default, and the type that it needs. Where the facts have none: an empty mapping, which changes nothing in
+    the container's own; null; and nothing at all for a list, whose default in the container may hold something.
+    """
+    value = entry.get("default")
+    if value is not None:
+        return {"default": "" if value == _MISSING else value}
+    if kind == "object":
+        return {"default": {}}
+    if kind in ("array", ["array", "null"]) or not source.knows_null:
+        return {}
+    return {"type": [kind, "null"], "default": None}
 
 
 def corrections(source: Source, path: str) -> dict[str, Any]:
@@ -59,6 +75,8 @@ def _type(entry: Mapping[str, Any]) -> str | list[str]:
         return "string"
     if kind == "ordered_int":
         return "integer"
+    if kind in _JSON_TYPES:
+        return str(kind)
     if kind in _TYPES:
         found: str | list[str] = _TYPES[kind]  # type: ignore[assignment]  # a mapping of both kinds
         return found
@@ -95,12 +113,9 @@ def _bounds(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _obeys(value: float, key: str, bound: float) -> bool:
-    return {
-        "minimum": value >= bound,
-        "maximum": value <= bound,
-        "exclusiveMinimum": value > bound,
-        "multipleOf": value % bound == 0,
-    }[key]
+    if key == "multipleOf":
+        return value % bound == 0
+    return {"minimum": value >= bound, "maximum": value <= bound, "exclusiveMinimum": value > bound}[key]
 
 
 def _finite(value: object) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from model_skills.leaves import leaf
+from model_skills.outputs import output_places
 from model_skills.sources import Source
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -50,6 +51,10 @@ def build_schema(source: Source, action: str) -> dict[str, Any]:
         if path not in leaves:
             raise source.fault(f"{action}: {path}: searched, but no parameter of the facts")
         leaves[path] |= searched(source, path, leaves[path], wish or {})
+    given = {**output_places(source, action), **source.overlay.get("template", {}).get(action, {})}
+    for path, value in given.items():
+        if path in leaves:
+            leaves[path]["default"] = value
     for path, values in plan.get("when", {}).items():
         leaves[path]["depends_on"] = values
     return {
@@ -107,14 +112,14 @@ def _range(source: Source, path: str, node: Mapping[str, Any], wish: Mapping[str
 
 
 def _about(source: Source, action: str) -> dict[str, Any]:
-    fidelity = source.overlay.get("fidelity")
+    fidelity = source.overlay.get("fidelity", {})
     about = {
         "model": source.name,
         "network_arch": source.facts["network_arch"],
         "action": action,
         "metrics": {metric["name"]: metric["direction"] for metric in source.overlay.get("metrics", [])},
     }
-    trains = fidelity and fidelity["key"].partition(".")[0] in _ALSO_TRAINS.get(action, (action,))
+    trains = str(fidelity.get("key")).partition(".")[0] in _ALSO_TRAINS.get(action, (action,))
     return about | ({"fidelity": {key: fidelity[key] for key in ("key", "min", "max")}} if trains else {})
 
 

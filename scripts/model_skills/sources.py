@@ -32,6 +32,11 @@ class Source:
     def fault(self, text: str) -> SourceError:
         return SourceError(f"{OVERLAYS / self.name}.yaml: {text}")
 
+    @property
+    def knows_null(self) -> bool:
+        """TOML has no null: there a key without a value is left out."""
+        return all(action.get("config_format") != "toml" for action in self.facts["actions"].values())
+
     def parameters(self, action: str) -> list[dict[str, Any]]:
         """The parameters that the facts list for an action; a name instead of a list stands for that action's."""
         declared = self.facts.get("schemas", {}).get(action, {}).get("parameters", [])

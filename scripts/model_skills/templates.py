@@ -4,34 +4,23 @@ import re
 from typing import Any
 
 from model_skills.leaves import leaf
+from model_skills.outputs import output_places
 from model_skills.schemas import ACTION_BLOCKS, Leaves, actions_with_schemas, leaves_of
 from model_skills.sources import Source
 
-RESULTS = "results"
 _NOT_SHARED = ("wandb",)
 _INDEXED = re.compile(r"\[\d+\]")
-_FILES = {"onnx": "model.onnx", "engine": "model.engine", "json": "labels.json", "pruned": "model_pruned.pth"}
 
 
 def build_template(source: Source, action: str) -> dict[str, Any]:
-    """Defaults, the inputs as empty places to fill, and the outputs below the results folder.
-
-    A key that the facts list as an empty text is unset: it is left out, so that the container's own default holds.
-    """
+    """Defaults, the inputs as empty places to fill, and the outputs below the results folder."""
     leaves = leaves_of(source, action) if action in actions_with_schemas(source) else _shared(source, action)
-    flat = {path: node["default"] for path, node in leaves.items() if node.get("default") not in (None, "")}
+    flat = {path: node["default"] for path, node in leaves.items() if "default" in node}
     declared = source.facts["actions"][action]
-    flat = {**{key: "" for key in _inputs(declared, leaves, flat)}, **flat}
-    flat |= {key: _output(action, key, out["type"]) for key, out in outputs_of(source, action).items()}
+    flat = {**dict.fromkeys(_inputs(declared, flat), ""), **flat}
+    flat |= output_places(source, action)
     flat |= source.overlay.get("template", {}).get(action, {})
     return _nest(flat)
-
-
-def outputs_of(source: Source, action: str) -> dict[str, Any]:
-    """The declared outputs; a training that claims to write another action's file does not."""
-    declared: dict[str, Any] = source.facts["actions"][action].get("outputs", {})
-    foreign = {key for key in declared if action.endswith("train") and key.startswith("export.")}
-    return {key: value for key, value in declared.items() if key not in foreign}
 
 
 def _shared(source: Source, action: str) -> Leaves:
@@ -46,28 +35,20 @@ def _shared(source: Source, action: str) -> Leaves:
     return found
 
 
-def _inputs(declared: dict[str, Any], leaves: Leaves, flat: dict[str, Any]) -> list[str]:
-    """Required inputs, and optional ones that no schema knows; elements of lists have their places already."""
+def _inputs(declared: dict[str, Any], flat: dict[str, Any]) -> list[str]:
+    """Inputs that no parameter stands for; elements of lists have their places already."""
     groups = {path.rpartition(".")[0] for path in flat}
     found = []
-    for key, entry in declared.get("inputs", {}).items():
-        inside = any(isinstance(flat.get(above), dict) for above in _above(key))
-        if not _INDEXED.search(key) and not inside and key not in groups:
-            if not entry.get("optional") or key not in leaves:
-                found.append(key)
+    for key in declared.get("inputs", {}):
+        inside = any(flat.get(above) for above in _above(key) if isinstance(flat.get(above), dict))
+        if key not in flat and not _INDEXED.search(key) and not inside and key not in groups:
+            found.append(key)
     return found
 
 
 def _above(key: str) -> list[str]:
     parts = key.split(".")
     return [".".join(parts[:depth]) for depth in range(1, len(parts))]
-
-
-def _output(action: str, key: str, kind: str) -> str:
-    if kind == "folder":
-        return RESULTS
-    name = next((file for word, file in _FILES.items() if word in key), "labels.json" if "label" in key else "output")
-    return f"{RESULTS}/{action}/{name}"
 
 
 def _nest(flat: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tao_automl.bank import Skill, SkillSummary
+    from tao_automl.bank.validation_types import SkillReport
 
 FAULTY = 2
 
@@ -70,52 +71,58 @@ def show(
 
 def check(
     skill: Annotated[
-        list[str] | None, typer.Argument(metavar="[SKILL]...", help="Names or folders. (default: all)")
+        list[str] | None, typer.Argument(metavar="[SKILL]...", help="Names or folders. (default: the whole bank)")
     ] = None,
     output: options.OutputFormat = Format.TEXT,
 ) -> int:
-    """Check that skills can be loaded and searched. Exit code 2 if one of them has a fault.
+    """Check skills: the standard, the search space, and that all that their pages name exists.
 
-    [bold]Example[/bold]
+    Exit code 2 if one of them has a fault.
 
+    [bold]Examples[/bold]
+
+      tao-automl skills check
       tao-automl skills check train-tabular
     """
-    from tao_automl.bank import list_skills
-
-    names = list(skill) if skill else [str(found.path) for found in list_skills()]
-    results = [_check(name) for name in names]
+    results, bank = _check_some(skill) if skill else _check_all()
+    ok = not bank and all(result["ok"] for result in results)
     if output is Format.JSON:
-        write_json({"ok": all(result["ok"] for result in results), "skills": results})
+        write_json({"ok": ok, "skills": results, "bank": bank})
     else:
         for result in results:
             _print_check(result)
-    return 0 if all(result["ok"] for result in results) else FAULTY
+        if bank:
+            _print_check({"skill": "the bank", "ok": False, "faults": bank, "hint": ""})
+    return 0 if ok else FAULTY
 
 
-def _check(name: str) -> dict[str, Any]:
-    from tao_automl.bank import find_skill, load_skill
+def _check_all() -> tuple[list[dict[str, Any]], list[str]]:
+    from tao_automl.bank import find_bank_root
+    from tao_automl.bank.validation import check_bank
+    from tao_automl.cli.vocabulary import known_names
 
-    try:
-        path = find_skill(name)
-        loaded = load_skill(path)
-        notes = _notes(loaded)
-    except UserError as error:
-        return {"skill": name, "ok": False, "faults": error.message.splitlines(), "hint": error.hint, "notes": []}
-    return {"skill": loaded.name, "ok": True, "faults": [], "hint": "", "notes": notes}
+    found = check_bank(find_bank_root(), known_names())
+    return [_checked(report) for report in found.skills], [str(finding) for finding in found.findings]
 
 
-def _notes(skill: "Skill") -> list[str]:
-    """What reading the search spaces inferred. Raises UserError for a space that cannot be read."""
-    from tao_automl.bank import read_space, support_gate
+def _check_some(names: list[str]) -> tuple[list[dict[str, Any]], list[str]]:
+    from tao_automl.bank.validation import check_named
+    from tao_automl.cli.vocabulary import known_names
 
-    if not skill.automl_enabled:
-        return ["automl_enabled is false: it cannot be searched"]
-    searched = [action for action in skill.actions if skill.schema_path(action).is_file()] or ["train"]
-    found: list[str] = []
-    for action in searched:
-        support_gate(skill, action)
-        found += read_space(skill, action).notes
-    return found
+    vocabulary = known_names()
+    results = []
+    for name in names:
+        try:
+            results.append(_checked(check_named(name, vocabulary)))
+        except UserError as error:
+            faults = error.message.splitlines()
+            results.append({"skill": name, "ok": False, "faults": faults, "hint": error.hint, "notes": []})
+    return results, []
+
+
+def _checked(report: "SkillReport") -> dict[str, Any]:
+    faults = [str(finding) for finding in report.findings]
+    return {"skill": report.name, "ok": report.ok, "faults": faults, "hint": "", "notes": list(report.notes)}
 
 
 def _space(skill: "Skill", action: str) -> list[dict[str, Any]]:

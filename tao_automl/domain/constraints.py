@@ -1,10 +1,22 @@
 """Laws that every configuration must keep."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tao_automl.domain.conditions import Condition
 from tao_automl.domain.expression_forms import Law, laws
-from tao_automl.domain.expression_nodes import Comparison, Inversion, Literal, Logic, Name, Node, substituted, walk
+from tao_automl.domain.expression_nodes import (
+    Call,
+    Comparison,
+    Inversion,
+    Literal,
+    Logic,
+    Name,
+    Node,
+    substituted,
+    walk,
+)
 from tao_automl.domain.expression_parser import parse
 from tao_automl.domain.expression_values import Fault
 from tao_automl.domain.expressions import Expression
@@ -22,6 +34,7 @@ class Constraint:
     """
 
     expression: Expression
+    derived: str = ""  # the derived parameter, if it says that this one can be computed
 
     def __post_init__(self) -> None:
         tree = self.expression.tree
@@ -59,16 +72,26 @@ def _kept(tree: Node, names: Sequence[str], values: Mapping[str, object]) -> boo
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A constraint of a space, in terms of the parameters that can be chosen: derived ones are written out."""
+    """A constraint of a space, in terms of the parameters that can be chosen: derived ones are written out.
+
+    `gates` are the conditions of those derived parameters; without them the constraint does not apply.
+    """
 
     constraint: Constraint
     tree: Node
     names: tuple[str, ...]
     laws: tuple[Law, ...]
+    gates: tuple[Condition, ...] = ()
+
+    def applies(self, config: Mapping[str, object]) -> bool:
+        return all(name in config for name in self.names) and all(gate.holds(config) for gate in self.gates)
 
     def keeps(self, values: Mapping[str, object]) -> bool:
-        """`values` of a configuration, or of more: a constraint on an inactive derived parameter does not apply."""
+        """Whether values of its parameters satisfy it, whatever the gates say."""
         return _kept(self.tree, self.names, values)
+
+    def broken(self, config: Mapping[str, object]) -> bool:
+        return not _kept(self.tree, self.names, config) and all(gate.holds(config) for gate in self.gates)
 
     def describe(self, config: Mapping[str, object]) -> str:
         """Why a configuration is refused."""
@@ -78,29 +101,46 @@ class Rule:
 
 def rules_of(parameters: Sequence[Parameter], constraints: Sequence[Constraint]) -> tuple[Rule, ...]:
     """The constraints, and that each derived parameter can be computed. `parameters` come parents first."""
-    lengths = {p.name: p.width for p in parameters if isinstance(p, Vector)}
-    derived = {p.name: p for p in parameters if isinstance(p, Derived)}
-    trees: dict[str, Node] = {}
-    for name, parameter in derived.items():
-        trees[name] = _written_out(parameter.expression.tree, trees, name)
-    implied = [(Constraint(_computable(p)), trees) for p in derived.values()]
-    found = []
-    for constraint, known in [*implied, *((constraint, trees) for constraint in constraints)]:
-        tree = _written_out(constraint.expression.tree, known, constraint.text)
+    writer = _Writer({p.name: p.width for p in parameters if isinstance(p, Vector)})
+    implied = [writer.derived(p) for p in parameters if isinstance(p, Derived)]
+    return tuple(writer.rule(constraint) for constraint in (*implied, *constraints))
+
+
+class _Writer:
+    """Writes derived parameters out, in the order in which they depend on each other."""
+
+    def __init__(self, lengths: Mapping[str, int]) -> None:
+        self._lengths = lengths
+        self._trees: dict[str, Node] = {}
+        self._gates: dict[str, tuple[Condition, ...]] = {}
+
+    def derived(self, parameter: Derived) -> Constraint:
+        """Learns how a derived parameter is computed; gives back that it can be."""
+        tree = parameter.expression.tree
+        own = (parameter.when,) if parameter.when else ()
+        self._gates[parameter.name] = (*own, *self._gates_of(tree))
+        self._trees[parameter.name] = self._written_out(tree, parameter.name)
+        return Constraint(_computable(parameter), derived=parameter.name)
+
+    def rule(self, constraint: Constraint) -> Rule:
+        tree = self._written_out(constraint.expression.tree, constraint.text)
         names = tuple(dict.fromkeys(node.name for node in walk(tree) if isinstance(node, Name)))
-        found.append(Rule(constraint, tree, names, laws(tree, lengths)))
-    return tuple(found)
+        gates = self._gates.get(constraint.derived, ()) or self._gates_of(constraint.expression.tree)
+        return Rule(constraint, tree, names, laws(tree, self._lengths), gates)
 
+    def _gates_of(self, tree: Node) -> tuple[Condition, ...]:
+        names = dict.fromkeys(node.name for node in walk(tree) if isinstance(node, Name))
+        return tuple(gate for name in names for gate in self._gates.get(name, ()))
 
-def _written_out(tree: Node, trees: Mapping[str, Node], place: str) -> Node:
-    if not any(isinstance(node, Name) and node.name in trees for node in walk(tree)):
-        return tree
-    sizes = {name: sum(1 for _ in walk(known)) for name, known in trees.items()}
-    size = sum(sizes.get(node.name, 1) if isinstance(node, Name) else 1 for node in walk(tree))
-    found = substituted(tree, trees) if size <= _LARGEST else tree
-    if size > _LARGEST or _height(found) > _TALLEST:
-        raise SearchSpaceError(f"{place:.80}: derived parameters must not be nested so deep")
-    return found
+    def _written_out(self, tree: Node, place: str) -> Node:
+        if not any(isinstance(node, Name) and node.name in self._trees for node in walk(tree)):
+            return tree
+        sizes = {name: sum(1 for _ in walk(known)) for name, known in self._trees.items()}
+        size = sum(sizes.get(node.name, 1) if isinstance(node, Name) else 1 for node in walk(tree))
+        found = substituted(tree, self._trees) if size <= _LARGEST else tree
+        if size > _LARGEST or _height(found) > _TALLEST:
+            raise SearchSpaceError(f"{place:.80}: derived parameters must not be nested so deep")
+        return found
 
 
 def _height(tree: Node) -> int:
@@ -112,14 +152,15 @@ def _height(tree: Node) -> int:
 
 
 def _computable(parameter: Derived) -> Expression:
-    """That the expression of a derived parameter has a value, inside the bounds if it has some."""
-    expression = parameter.expression
-    at = expression.tree.at
-    first, links = expression.tree, []
-    if parameter.low > float("-inf"):
-        first = Literal(at, parameter.low)
-        links.append(("<=", at, expression.tree))
-    if parameter.high < float("inf"):
-        links.append(("<=", at, Literal(at, parameter.high)))
-    tree: Node = Comparison(at, first, tuple(links) or (("==", at, expression.tree),))
+    """That the expression of a derived parameter has a value, one inside the bounds, and whole if it has to be."""
+    expression, at = parameter.expression, parameter.expression.tree.at
+    bounds: list[Node] = []
+    if parameter.low > -math.inf:
+        bounds.append(Comparison(at, Literal(at, parameter.low), (("<=", at, expression.tree),)))
+    if parameter.high < math.inf:
+        bounds.append(Comparison(at, expression.tree, (("<=", at, Literal(at, parameter.high)),)))
+    if parameter.whole:
+        bounds.append(Comparison(at, Call(at, "round", (expression.tree,)), (("==", at, expression.tree),)))
+    bounds = bounds or [Comparison(at, expression.tree, (("==", at, expression.tree),))]
+    tree = bounds[0] if len(bounds) == 1 else Logic(at, "and", tuple(bounds))
     return Expression(expression.source, tree, expression.start, expression.end)

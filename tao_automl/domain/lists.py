@@ -14,7 +14,7 @@ from tao_automl.domain.floats import Float
 from tao_automl.domain.ints import Int
 from tao_automl.domain.json_types import JsonValue
 
-_MOST_LEVELS = 4096
+MOST_LEVELS = 4096
 
 
 class Monotone(StrEnum):
@@ -121,8 +121,8 @@ class Vector(Named):
         each = [item.levels(count) for item in self.items]
         total = 1
         for values in each:
-            total = min(total * len(values), _MOST_LEVELS + 1)
-        found = itertools.product(*each) if total <= _MOST_LEVELS else self._star(each)
+            total = min(total * len(values), MOST_LEVELS + 1)
+        found = itertools.product(*each) if total <= MOST_LEVELS else self._star(each)
         return tuple(list(values) for values in dict.fromkeys(found) if self._in_order(values))
 
     def _star(self, each: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:

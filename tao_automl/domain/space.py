@@ -1,52 +1,88 @@
 """A search space: parameters, which of them exist in a configuration, and the unit cube they lie in.
 
-A *configuration* is a dict of the active parameters only, fixed ones included. A *point* has one coordinate for each
-parameter that is not fixed, in declared order; the coordinates of inactive parameters are 0.5.
+A *configuration* is a dict of the active parameters only, fixed and derived ones included. A *point* has the
+coordinates of all parameters that are searched, in declared order; those of inactive ones are 0.5. Whatever is drawn,
+decoded, narrowed or enumerated here keeps the constraints.
 """
 
-import hashlib
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from tao_automl.domain.fixed import fresh
-from tao_automl.domain.grid import combinations, exists
+from tao_automl.domain.assembly import Assembly
+from tao_automl.domain.constraints import Constraint, rules_of
+from tao_automl.domain.expressions import ExpressionError
+from tao_automl.domain.extension import extension_faults
+from tao_automl.domain.grid import checks_of, combinations, computed, exists, upper_size
+from tao_automl.domain.identity import signature_of
 from tao_automl.domain.json_types import JsonValue
+from tao_automl.domain.json_values import fresh
+from tao_automl.domain.members import held, value_problem
 from tao_automl.domain.ordering import parents_first
-from tao_automl.domain.parameters import Choice, Fixed, Parameter
-from tao_automl.domain.wording import legal_values, membership, row, unknown_name
+from tao_automl.domain.parameters import Derived, Fixed, Parameter, Text, UnitAxis
+from tao_automl.domain.sampling import sample_rows
+from tao_automl.domain.wording import row, unknown_name
 from tao_automl.errors import SearchSpaceError
+
+_COUNTED = 20_000  # combinations of a constrained grid that are counted one by one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """A configuration in the unit cube, and which coordinates count."""
+    """A configuration in the unit cube, and which coordinates count; `kept` has the values that have none."""
 
     point: tuple[float, ...]
     active: tuple[bool, ...]
+    kept: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSpace:
-    """Parameters with distinct names whose conditions form no cycle; anything else raises SearchSpaceError."""
+    """Parameters with distinct names, and laws that configurations keep.
+
+    Conditions and derived parameters that form a cycle, and constraints that cannot be kept, raise SearchSpaceError.
+    """
 
     parameters: tuple[Parameter, ...]
+    constraints: tuple[Constraint, ...] = ()
     ordered: tuple[Parameter, ...] = field(init=False, repr=False, compare=False)
+    axes: tuple[UnitAxis, ...] = field(init=False, repr=False, compare=False)
     _by_name: dict[str, Parameter] = field(init=False, repr=False, compare=False)
-    _axis: dict[str, int] = field(init=False, repr=False, compare=False)
+    _span: dict[str, tuple[int, int]] = field(init=False, repr=False, compare=False)
+    _assembly: Assembly = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", tuple(self.parameters))
+        object.__setattr__(self, "constraints", tuple(self.constraints))
         by_name = {parameter.name: parameter for parameter in self.parameters}
         if len(by_name) < len(self.parameters):
             names = [parameter.name for parameter in self.parameters]
             twice = sorted({name for name in names if names.count(name) > 1})
             raise SearchSpaceError(f"every parameter must have a name of its own, got {', '.join(twice)} twice")
-        order = parents_first({p.name: p.when.parents if p.when else () for p in self.parameters})
+        order = parents_first({p.name: _inputs(p) for p in self.parameters})
         object.__setattr__(self, "_by_name", by_name)
         object.__setattr__(self, "ordered", tuple(by_name[name] for name in order))
-        object.__setattr__(self, "_axis", {p.name: k for k, p in enumerate(self.searched)})
+        self._lay_out()
+        self._check_constraints()
+        object.__setattr__(self, "_assembly", Assembly.of(self.ordered, rules_of(self.ordered, self.constraints)))
+
+    def _lay_out(self) -> None:
+        axes: list[UnitAxis] = []
+        span = {}
+        for parameter in self.searched:
+            start = len(axes)
+            axes += [replace(axis, index=start + axis.index) for axis in parameter.axes()]
+            span[parameter.name] = (start, len(axes))
+        object.__setattr__(self, "axes", tuple(axes))
+        object.__setattr__(self, "_span", span)
+
+    def _check_constraints(self) -> None:
+        for constraint in self.constraints:
+            try:
+                constraint.expression.check_names(self._by_name)
+            except ExpressionError as error:
+                raise SearchSpaceError(f"constraint: {error.message}", error.hint) from error
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -54,12 +90,12 @@ class SearchSpace:
 
     @property
     def searched(self) -> tuple[Parameter, ...]:
-        """The parameters that are not fixed: one coordinate each, in this order."""
-        return tuple(p for p in self.parameters if not isinstance(p, Fixed))
+        """The parameters that have coordinates, in the order in which these come."""
+        return tuple(p for p in self.parameters if p.width)
 
     @property
     def dimension(self) -> int:
-        return len(self._axis)
+        return len(self.axes)
 
     def parameter(self, name: str) -> Parameter:
         found = self._by_name.get(name)
@@ -68,18 +104,16 @@ class SearchSpace:
         return found
 
     def default(self) -> dict[str, JsonValue]:
-        return self._build(lambda parameter: fresh(parameter.default))
+        """The defaults; where they break a constraint, a member near them."""
+        return self._assembly.chosen(lambda parameter: fresh(parameter.default))
 
     def sample(self, rng: random.Random) -> dict[str, JsonValue]:
-        """Uniform on each parameter's scale; options by their weights."""
-        return self._build(lambda parameter: _draw(parameter, rng))
+        """Uniform on each parameter's scale; options by their weights; given that the constraints are kept."""
+        return self._assembly.drawn(rng)
 
-    def _build(self, choose: Callable[[Parameter], JsonValue]) -> dict[str, JsonValue]:
-        config: dict[str, JsonValue] = {}
-        for parameter in self.ordered:
-            if parameter.when is None or parameter.when.holds(config):
-                config[parameter.name] = choose(parameter)
-        return config
+    def sample_many(self, rng: random.Random, count: int) -> list[dict[str, JsonValue]]:
+        """`count` samples, many times faster than one after the other; not the same ones."""
+        return sample_rows(self._assembly, rng, count)
 
     def active(self, config: Mapping[str, JsonValue]) -> tuple[str, ...]:
         """The names that exist under `config`; what an inactive parent's value is makes no difference."""
@@ -89,76 +123,113 @@ class SearchSpace:
         seen: dict[str, JsonValue] = {}
         found = []
         for parameter in self.ordered:
-            if parameter.when is not None and not parameter.when.holds(seen):
+            if not exists(parameter, seen):
                 continue
             found.append(parameter)
             if parameter.name in config:
                 seen[parameter.name] = config[parameter.name]
             elif isinstance(parameter, Fixed):
                 seen[parameter.name] = parameter.value
+            elif isinstance(parameter, Derived):
+                seen.update((parameter.name, value) for value in computed(parameter, seen))
         return found
 
     def encode(self, config: Mapping[str, JsonValue]) -> Encoded:
         """Raises SearchSpaceError when an active parameter has no value, or one of the wrong type."""
         point = [0.5] * self.dimension
         active = [False] * self.dimension
+        kept = {}
         for parameter in self._active(config):
-            axis = self._axis.get(parameter.name)
-            if axis is None:
+            if isinstance(parameter, Text) and parameter.name in config:
+                kept[parameter.name] = config[parameter.name]
+            if not parameter.width:
                 continue
             if parameter.name not in config:
                 raise SearchSpaceError(f"{parameter.name}: an active parameter must have a value, got none")
-            point[axis] = parameter.encode(config[parameter.name])
-            active[axis] = True
-        return Encoded(point=tuple(point), active=tuple(active))
+            start, end = self._span[parameter.name]
+            point[start:end] = parameter.place(config[parameter.name])
+            active[start:end] = parameter.present(config[parameter.name])
+        return Encoded(point=tuple(point), active=tuple(active), kept=kept)
 
-    def decode(self, point: Sequence[float]) -> dict[str, JsonValue]:
-        """The member at `point`; coordinates outside [0, 1] are clamped."""
-        if len(point) != self.dimension:
-            raise SearchSpaceError(f"a point must have {self.dimension} coordinates, got {len(point)}")
-        axis = self._axis
-        return self._build(lambda p: p.decode(point[axis[p.name]]) if p.name in axis else p.decode(0.5))
+    def decode(self, point: Sequence[float] | Encoded) -> dict[str, JsonValue]:
+        """The member at `point`, or near it where that breaks a constraint; coordinates are clamped to [0, 1]."""
+        kept: Mapping[str, JsonValue] = {}
+        if isinstance(point, Encoded):
+            units, kept = point.point, point.kept
+        else:
+            units = tuple(point)
+        if len(units) != self.dimension:
+            raise SearchSpaceError(f"a point must have {self.dimension} coordinates, got {len(units)}")
+        span = self._span
+
+        def choose(parameter: Parameter) -> JsonValue:
+            if parameter.name in kept:
+                return kept[parameter.name]
+            start, end = span.get(parameter.name, (0, 0))
+            return parameter.at(units[start:end])
+
+        return self._assembly.chosen(choose)
 
     def validate(self, config: Mapping[str, JsonValue]) -> tuple[str, ...]:
         """Everything that keeps `config` from being a member, one sentence each; empty for a member."""
         active = self._active(config)
         names = {parameter.name for parameter in active}
-        problems = [_value_problem(p, config) for p in active]
+        problems = [value_problem(p, config) for p in active]
         for name in config:
             if name not in self._by_name:
                 problems.append(unknown_name("parameter", name, self._by_name).message)
             elif name not in names:
-                problems.append(f"{name}: must be absent, its condition {self._condition(name)} does not hold")
-        return tuple(problem for problem in problems if problem)
+                problems.append(f"{name}: must be absent, {self._absence(name)}")
+        found = tuple(problem for problem in problems if problem)
+        return found or tuple(rule.describe(config) for rule in self._assembly.broken(config))
 
-    def _condition(self, name: str) -> str:
-        when = self._by_name[name].when
-        return json.dumps(when.to_json()) if when else "(none)"
+    def _absence(self, name: str) -> str:
+        parameter = self._by_name[name]
+        if parameter.when is None:
+            return "a parameter that it is derived from is absent"
+        return f"its condition {json.dumps(parameter.when.to_json())} does not hold"
 
     def is_member(self, config: Mapping[str, JsonValue]) -> bool:
         return not self.validate(config)
 
     def cast(self, config: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-        """Sloppy input (``"0.1"``, ``"true"``, 8.0) as a member; missing fixed values are filled in.
+        """Sloppy input (``"0.1"``, ``"true"``, 8.0) as a member; what is fixed, derived or a text is filled in.
 
         Raises one SearchSpaceError with every problem that is left.
         """
-        loose: dict[str, JsonValue] = {}
-        for name, value in config.items():
-            loose[name] = self.parameter(name).cast(value)
-        for parameter in self._active(loose):
-            if isinstance(parameter, Fixed):
-                loose.setdefault(parameter.name, fresh(parameter.value))
+        loose = self._completed({name: self.parameter(name).cast(value) for name, value in config.items()})
         problems = self.validate(loose)
         if problems:
             raise SearchSpaceError("the configuration is not a member of the search space: " + "; ".join(problems))
         return {p.name: loose[p.name] for p in self._active(loose)}
 
+    def _completed(self, config: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        found = dict(config)
+        for parameter in self._active(found):
+            if isinstance(parameter, Fixed | Text):
+                found.setdefault(parameter.name, fresh(parameter.default))
+            elif isinstance(parameter, Derived) and parameter.name not in found:
+                found.update((parameter.name, value) for value in computed(parameter, found))
+        return found
+
+    def repair(self, config: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """The member nearest to what `config` seems to mean; what it lacks has its default.
+
+        Numbers are moved into their ranges, unknown and inactive names are dropped. Raises SearchSpaceError for a
+        value that means nothing, such as a text for a number.
+        """
+
+        def choose(parameter: Parameter) -> JsonValue:
+            if parameter.name not in config or isinstance(parameter, Fixed):
+                return fresh(parameter.default)
+            value = parameter.cast(config[parameter.name])
+            return value if parameter.contains(value) or not parameter.width else parameter.at(parameter.place(value))
+
+        return self._assembly.chosen(choose)
+
     def signature(self, config: Mapping[str, JsonValue]) -> str:
         """The same for configurations that train the same: independent of key order and of 1 against 1.0."""
-        typed = {p.name: _canonical(p, config.get(p.name)) for p in self._active(config)}
-        text = json.dumps(typed, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return signature_of(self._active(config), config)
 
     def narrow(self, ranges: Mapping[str, Sequence[JsonValue]]) -> "SearchSpace":
         """The part of the space with ``(low, high)`` for the named numbers and a subset of options for the others."""
@@ -166,69 +237,66 @@ class SearchSpace:
 
     def fix(self, values: Mapping[str, JsonValue]) -> "SearchSpace":
         """The space with the named parameters held at a value that training accepts."""
-        return self._replaced({name: _held(self.parameter(name), value) for name, value in values.items()})
+        return self._replaced({name: held(self.parameter(name), value) for name, value in values.items()})
 
     def select(self, names: Iterable[str]) -> "SearchSpace":
-        """The space in which only `names` vary; the others are fixed at their defaults."""
+        """The space in which only `names` vary; the others are fixed at their defaults, or follow from them."""
         kept = {self.parameter(name).name for name in names}
-        return self._replaced({p.name: _held(p, p.default) for p in self.parameters if p.name not in kept})
+        rest = [p for p in self.parameters if p.name not in kept and not isinstance(p, Derived)]
+        return self._replaced({p.name: held(p, p.default) for p in rest})
 
     def _replaced(self, new: Mapping[str, Parameter]) -> "SearchSpace":
-        return SearchSpace(tuple(new.get(p.name, p) for p in self.parameters))
+        return SearchSpace(tuple(new.get(p.name, p) for p in self.parameters), self.constraints)
+
+    def extends(self, other: "SearchSpace") -> bool:
+        """Whether it may take the place of `other` once that one has trials."""
+        return not self.extension_faults(other)
+
+    def extension_faults(self, other: "SearchSpace") -> tuple[str, ...]:
+        """Why it does not extend `other`: names and types are kept, ranges and options only ever grow."""
+        return tuple(extension_faults(self.parameters, other.parameters, self.constraints, other.constraints))
 
     def grid(self, levels: int) -> Iterator[dict[str, JsonValue]]:
-        """All combinations of `levels` values per number and all options, each once, the last name varying fastest."""
-        return combinations(self.ordered, {p.name: p.levels(levels) for p in self.ordered})
+        """All combinations of `levels` values per number and all options that keep the constraints, each once.
+
+        The last name varies fastest. If no combination keeps the constraints, the members near some of them.
+        """
+        rules = self._assembly.rules
+        nothing = True
+        for config in combinations(self.ordered, lambda p: p.levels(levels), checks_of(self.ordered, rules)):
+            nothing = False
+            yield config
+        if nothing and rules:
+            yield from self._near_grid(levels)
+
+    def _near_grid(self, levels: int) -> Iterator[dict[str, JsonValue]]:
+        seen: set[str] = set()
+        checks = checks_of(self.ordered, ())
+        for _, config in zip(
+            range(_COUNTED), combinations(self.ordered, lambda p: p.levels(levels), checks), strict=False
+        ):
+            member = self.repair(config)
+            signature = self.signature(member)
+            if signature not in seen:
+                seen.add(signature)
+                yield member
 
     def grid_size(self, levels: int) -> int:
-        """How many configurations `grid` yields; only the parents of conditions are enumerated."""
-        sizes = {p.name: len(p.levels(levels)) for p in self.ordered}
-        parents = {name for p in self.ordered if p.when for name in p.when.parents}
-        heads = tuple(p for p in self.ordered if p.name in parents)
-        total = 0
-        for config in combinations(heads, {p.name: p.levels(levels) for p in heads}):
-            total += _product(sizes[p.name] for p in self.ordered if p.name not in parents and exists(p, config))
-        return total
+        """How many configurations `grid` yields; at most so many, if constraints rule out some of a large grid."""
+        size = upper_size(self.ordered, levels)
+        if not self._assembly.rules or size > _COUNTED:
+            return size
+        return sum(1 for _ in self.grid(levels))
+
+    def lattice(self, levels: int) -> tuple[tuple[float, ...], ...]:
+        """For each coordinate, where its levels lie: the grid as if nothing had a condition."""
+        return tuple(places for p in self.searched for places in p.lattice(levels))
 
     def to_json(self) -> list[dict[str, JsonValue]]:
         """One row per parameter, for a launch review."""
         return [row(parameter) for parameter in self.parameters]
 
 
-def _draw(parameter: Parameter, rng: random.Random) -> JsonValue:
-    if isinstance(parameter, Choice) and parameter.weights is not None:
-        return fresh(rng.choices(parameter.options, parameter.weights)[0])
-    return parameter.decode(rng.random())
-
-
-def _held(parameter: Parameter, value: JsonValue) -> Fixed:
-    if isinstance(parameter, Fixed):
-        return parameter.fixed(value)
-    cast = parameter.cast(value)
-    if not parameter.allows(cast):
-        raise parameter.refusal(f"a value that training accepts is needed ({legal_values(parameter)})", value)
-    return parameter.fixed(cast)
-
-
-def _value_problem(parameter: Parameter, config: Mapping[str, JsonValue]) -> str:
-    if parameter.name not in config:
-        return f"{parameter.name}: must have a value, got none"
-    value = config[parameter.name]
-    return "" if parameter.contains(value) else f"{parameter.name}: must be {membership(parameter)}, got {value!r:.80}"
-
-
-def _canonical(parameter: Parameter, value: JsonValue) -> JsonValue:
-    if value is None and isinstance(parameter, Fixed):
-        value = parameter.value
-    try:
-        typed = parameter.cast(value)
-    except SearchSpaceError:
-        typed = value
-    return repr(typed) if isinstance(typed, float) else typed
-
-
-def _product(numbers: Iterable[int]) -> int:
-    total = 1
-    for number in numbers:
-        total *= number
-    return total
+def _inputs(parameter: Parameter) -> tuple[str, ...]:
+    named = parameter.expression.names if isinstance(parameter, Derived) else ()
+    return (*(parameter.when.parents if parameter.when else ()), *named)

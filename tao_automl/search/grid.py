@@ -54,7 +54,7 @@ class GridSearch:
 
 def _even_walk(space: SearchSpace, levels: int, place: int) -> Iterator[JsonObject]:
     """Every place of the full product once. With conditions, some places are the same configuration."""
-    axes = [[p.encode(value) for value in p.levels(levels)] for p in space.searched]
+    axes = space.lattice(levels)
     size = math.prod(map(len, axes))
     stride = _stride(size)
     for k in range(place, size):

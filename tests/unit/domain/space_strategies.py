@@ -2,7 +2,23 @@
 
 from hypothesis import strategies as st
 
-from tao_automl.domain.parameters import Bool, Choice, Condition, Fixed, Float, Int, Scale
+from tao_automl.domain.constraints import Constraint
+from tao_automl.domain.expression_parser import parse
+from tao_automl.domain.parameters import (
+    Bool,
+    Choice,
+    Condition,
+    Derived,
+    Fixed,
+    Float,
+    Int,
+    Monotone,
+    Optional,
+    Scale,
+    Subset,
+    Text,
+    Vector,
+)
 from tao_automl.domain.space import SearchSpace
 
 json_scalars = (
@@ -62,13 +78,58 @@ def choices(draw, name="x", when=None):
 
 
 @st.composite
+def vectors(draw, name="x", when=None):
+    if draw(st.booleans()):
+        low = draw(st.integers(-50, 50))
+        item = Int(name=name, low=low, high=low + draw(st.integers(1, 99)), default=low)
+        order = draw(st.sampled_from([None, *Monotone]))
+        return Vector(name=name, items=(item,) * draw(st.integers(1, 4)), monotone=order, when=when)
+    items = draw(st.lists(floats(name) | ints(name), min_size=1, max_size=3))
+    return Vector(name=name, items=tuple(items), when=when)
+
+
+@st.composite
+def subsets(draw, name="x", when=None):
+    options = tuple(draw(st.lists(json_values, min_size=1, max_size=5, unique_by=_key)))
+    most = draw(st.integers(1, len(options)))
+    least = draw(st.integers(0, most if most < len(options) else most - 1))
+    default = draw(st.permutations(options))[: draw(st.integers(least, most))]
+    return Subset(name=name, options=options, min_size=least, max_size=most, default=default, when=when)
+
+
+@st.composite
+def optionals(draw, name="x", when=None):
+    kinds = [
+        floats(name),
+        ints(name),
+        vectors(name),
+        subsets(name),
+        choices(name).filter(lambda c: not c.contains(None)),
+    ]
+    inner = draw(st.one_of(*kinds))
+    return Optional(name=name, inner=inner, default=draw(st.sampled_from([None, inner.default])), when=when)
+
+
+KINDS = {
+    "float": floats,
+    "int": ints,
+    "choice": choices,
+    "vector": vectors,
+    "subset": subsets,
+    "optional": optionals,
+}
+
+
+@st.composite
 def parameters(draw, name="x", when=None):
-    kind = draw(st.sampled_from(["float", "int", "bool", "choice", "fixed"]))
+    kind = draw(st.sampled_from([*KINDS, "bool", "fixed", "text"]))
     if kind == "bool":
         return Bool(name=name, default=draw(st.booleans()), when=when)
     if kind == "fixed":
         return Fixed(name=name, value=draw(json_values), when=when)
-    return draw({"float": floats, "int": ints, "choice": choices}[kind](name, when))
+    if kind == "text":
+        return Text(name=name, default=draw(st.text(max_size=5)), when=when)
+    return draw(KINDS[kind](name, when))
 
 
 @st.composite
@@ -78,7 +139,8 @@ def conditions(draw, parents):
     for parent in chosen:
         values = list(parent.levels(3))
         clauses.append((parent.name, tuple(draw(st.lists(st.sampled_from(values), min_size=1, max_size=2)))))
-    return Condition(clauses=tuple(clauses))
+    written = draw(st.none() | st.sampled_from([f"{p.name} != 3 or {p.name} == 3" for p in chosen]))
+    return Condition(clauses=tuple(clauses), expression=parse(written) if written else None)
 
 
 @st.composite
@@ -88,3 +150,69 @@ def spaces(draw, max_size=7):
         when = draw(conditions(found)) if found and draw(st.booleans()) else None
         found.append(draw(parameters(f"p{index}", when)))
     return SearchSpace(tuple(draw(st.permutations(found))))
+
+
+@st.composite
+def numbers(draw, name, when=None):
+    """Ranges that overlap, so that constraints can be kept by more than a few values."""
+    low = draw(st.sampled_from([1, 1, 2, 4]))
+    kind = draw(st.sampled_from(["int", "int", "float", "log", "power2", "step", "choice", "list"]))
+    match kind:
+        case "int":
+            return Int(name=name, low=low, high=64, default=low, when=when)
+        case "float":
+            return Float(name=name, low=low, high=64, default=low, when=when)
+        case "log":
+            return Float(name=name, low=low, high=640, default=low, scale=Scale.LOG, when=when)
+        case "power2":
+            return Int(name=name, low=low, high=64, default=low, scale=Scale.POWER2, when=when)
+        case "step":
+            return Float(name=name, low=low, high=low + 60, default=low, step=0.5, when=when)
+        case "choice":
+            return Choice(name=name, options=(8, 16, 32, 4), default=8, ordered=True, when=when)
+    item = Float(name=name, low=low, high=64, default=low)
+    return Vector(name=name, items=(item, item), monotone=draw(st.sampled_from([None, *Monotone])), when=when)
+
+
+def _term(parameter):
+    return f"{parameter.name}[0]" if isinstance(parameter, Vector) else parameter.name
+
+
+@st.composite
+def constraints(draw, found):
+    one, other, third = (draw(st.sampled_from(found)) for _ in range(3))
+    a, b, c = map(_term, (one, other, third))
+    return draw(
+        st.sampled_from(
+            [
+                f"{a} <= {b}",
+                f"{a} <= 2 * {b} and {b} <= {c} + 40",
+                f"{a} + 2 * {b} <= 100",
+                f"{a} * {b} <= 600",
+                f"{a} / {b} >= 0.25",
+                f"{a} % 4 == 0 or {b} > 8",
+                f"max({a}, {b}) >= {c}",
+                f"{a} < {b} + 30",
+                f"sqrt({a}) * {b} ** 2 <= 4000",
+                f"not ({a} == {b}) or {a} <= 32",
+            ]
+        )
+    )
+
+
+@st.composite
+def constrained_spaces(draw):
+    """Numbers with constraints, some of them conditional, and a derived parameter now and then."""
+    switch = Choice(name="kind", options=("x", "y", "z"), default="x")
+    found = []
+    for index in range(draw(st.integers(2, 5))):
+        when = Condition.of({"kind": ["x", "y"]}) if draw(st.integers(0, 3)) == 0 else None
+        found.append(draw(numbers(f"n{index}", when)))
+    laws = draw(st.lists(constraints(found), min_size=1, max_size=3))
+    extra = []
+    if draw(st.booleans()):
+        base = draw(st.sampled_from(found))
+        extra.append(Derived(name="d", expression=parse(f"2 * {_term(base)}"), high=120))
+        laws.append(f"d <= 4 * {_term(found[0])} + 60")
+    everything = draw(st.permutations([switch, *found, *extra]))
+    return SearchSpace(tuple(everything), tuple(map(Constraint.of, laws)))

@@ -1,6 +1,7 @@
 import copy
 import math
 import pickle
+import random
 
 import pytest
 from hypothesis import given
@@ -16,11 +17,36 @@ units = st.floats(0, 1)
 
 @given(parameters(), units)
 def test_decoding_gives_members_and_encoding_goes_back(parameter, unit):
-    value = parameter.decode(unit)
+    value = parameter.at([unit] * parameter.width)
+    place = parameter.place(value)
     assert parameter.contains(value)
-    assert same_json(parameter.decode(parameter.encode(value)), value)
-    assert type(parameter.decode(parameter.encode(value))) is type(value)
-    assert 0 <= parameter.encode(value) <= 1
+    assert same_json(parameter.at(place), value)
+    assert type(parameter.at(place)) is type(value)
+    assert all(0 <= x <= 1 for x in place)
+    assert len(place) == len(parameter.axes()) == len(parameter.lattice(2)) == len(parameter.present(value))
+
+
+@given(parameters(), st.integers(0, 99))
+def test_draws_and_columns_are_members(parameter, seed):
+    rng = random.Random(seed)
+    for value in [parameter.draw(rng), *parameter.column(rng, 5), *parameter.levels(3)[:50]]:
+        assert parameter.contains(value)
+        assert parameter.allows(value)
+        assert same_json(parameter.cast(value), value)
+        assert same_json(parameter.at(parameter.place(value)), value)
+
+
+@given(parameters())
+def test_axes_know_their_cells_and_expectations(parameter):
+    for k, axis in enumerate(parameter.axes()):
+        assert (axis.index, axis.owner) == (k, "x")
+        assert 0 <= axis.expected <= 1
+        if axis.cells is not None and axis.cells < 1000:
+            units = list(parameter.place(parameter.default))
+            for cell in range(axis.cells):
+                units[k] = (cell + 0.5) / axis.cells
+                back = parameter.place(parameter.at(units))
+                assert len(back) == len(units)
 
 
 @given(parameters())
@@ -29,7 +55,7 @@ def test_defaults_and_ends_survive_the_unit_cube(parameter):
     if isinstance(parameter, Float | Int):
         landmarks += [v for v in (parameter.low, parameter.high) if parameter.contains(v)]
     for value in landmarks:
-        assert same_json(parameter.decode(parameter.encode(value)), value)
+        assert same_json(parameter.at(parameter.place(value)), value)
 
 
 @given(st.one_of(floats(), ints()), units, units)

@@ -22,7 +22,7 @@ LRS = (0.5, 0.02, 0.001, 0.2, 0.05, 0.007, 0.3, 0.0005)
 
 
 def params(number: int) -> dict[str, Any]:
-    """The configuration number `number`. The best of them is number 1."""
+    """The configuration number `number`. Of the first five, number 1 is the best."""
     return {"lr": LRS[number % len(LRS)], "width": 1 + number % 16, "optimizer": "adam"}
 
 

@@ -37,6 +37,7 @@ class Trainer:
     def __init__(self, job: TrainJob, survey: Survey, world: World, saved: Mapping[str, Any] | None) -> None:
         self.job, self.survey, self.world = job, survey, world
         self.settings = job.train
+        self.fingerprint = survey.fingerprint()
         self._open_data()
         self.network = self._network_spec()
         seed_layers(self.settings.seed, "weights")
@@ -129,7 +130,7 @@ class Trainer:
             "mean": self.pipeline.mean.tolist(),
             "std": self.pipeline.std.tolist(),
             "world_size": self.world.size,
-            "data": self.survey.fingerprint(),
+            "data": self.fingerprint,
             "model": self.model.state_dict(),
             "average": self.average.model.state_dict() if self.average is not None else None,
             "optimizer": self.optimizer.state_dict(),
