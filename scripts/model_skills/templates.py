@@ -24,12 +24,19 @@ def build_template(source: Source, action: str) -> dict[str, Any]:
 
 
 def _shared(source: Source, action: str) -> Leaves:
-    """For an action without a schema: the blocks that all actions share, and its own."""
+    """For an action without a schema: the blocks that all actions share, and its own.
+
+    An action whose inputs lie in other blocks is another program with a spec of its own, and shares nothing.
+    """
     found: Leaves = {}
+    own = "train" if action == "retrain" else action.removeprefix("segment_")
+    blocks = {str(entry["path"]).partition(".")[0] for entry in source.parameters("train")} | {own}
+    if any(key.partition(".")[0] not in blocks for key in source.facts["actions"][action].get("inputs", {})):
+        return found
     for entry in source.parameters("train"):
         path = str(entry["path"])
         block = path.partition(".")[0]
-        if "[" in path or block in _NOT_SHARED or (block in ACTION_BLOCKS and block != action):
+        if "[" in path or block in _NOT_SHARED or (block in ACTION_BLOCKS and block != own):
             continue
         found[path] = leaf(source, entry)
     return found

@@ -162,8 +162,8 @@ def _keys(skill: Skill) -> Iterator[tuple[str, str, str | None]]:
 
 
 def _action_keys(skill: Skill, action: Action) -> Iterator[tuple[str, str, str | None]]:
-    for entry in (*action.inputs, *action.outputs):
-        yield f"actions.{action.name}", entry.key, action.name
+    named = [entry.key for entry in action.inputs] + [entry.key for entry in action.outputs]
+    yield from ((f"actions.{action.name}", key, action.name) for key in named)
     for source in skill.data_sources.get(action.name, ()):
         yield f"data_sources.{action.name}", source.key, action.name
 

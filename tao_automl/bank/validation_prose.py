@@ -23,9 +23,9 @@ _VARIABLE = re.compile(r"\$(?:\w+|\{\w+(?::?[-=][^}]*)?\})/")
 _FLAG = re.compile(r"--[a-zA-Z][\w-]*")
 _SPEC_KEY = re.compile(r"(?P<key>[a-z_]\w*(?:\.[\w*]+)+)(?:\[\d*\])?(?:\s*[:=].*)?")
 _SETTINGS_INDEX = re.compile(r"automl_settings\[[\"'](\w+)[\"']\]")
-_FILE_ENDINGS = frozenset(
-    "bin cfg ckpt csv engine gz html ini ipynb jpg json jsonl log md npy npz onnx parquet pdf png pt pt2 pth py sh"
-    " safetensors tar tgz tlt toml tsv txt yaml yml zip".split()
+_FILE_ENDING = re.compile(
+    r"bin|cfg|ckpt|csv|engine|gz|html|ini|ipynb|jpg|jsonl?|log|md|np[yz]|onnx|parquet|pdf|png|pt2?|pth|py|sh"
+    r"|safetensors|tar|tgz|tlt|toml|tsv|txt|ya?ml|zip"
 )
 
 
@@ -219,7 +219,7 @@ class _Page:
 
     def _spec_key(self, line: int, name: str) -> Iterator[Finding]:
         head, last = name.partition(".")[0], name.rpartition(".")[2]
-        if head not in self.scope.sections or last in _FILE_ENDINGS:
+        if head not in self.scope.sections or _FILE_ENDING.fullmatch(last):
             return
         keys = self.scope.spec_keys
         if name in keys or any(key.startswith(f"{name}.") for key in keys):

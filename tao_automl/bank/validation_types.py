@@ -10,8 +10,8 @@ class Vocabulary:
     """What prose may name, from those who define it: this package's layers below know no command line.
 
     Attributes:
-        commands: ``"skills list"`` -> its options, and ``""`` for those of the program. Empty: commands are not checked.
-        settings: the names that ``--setting`` and `automl_settings` take. Empty: they are not checked.
+        commands: ``"skills list"`` -> its options; those of the program are under ``""``. Empty: not checked.
+        settings: the names that ``--setting`` and `automl_settings` take. Empty: not checked.
     """
 
     commands: Mapping[str, frozenset[str]] = field(default_factory=dict)

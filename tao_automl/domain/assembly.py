@@ -87,8 +87,10 @@ class Assembly:
             config = self.assembled(choose)
         return self.repaired(config, choose)
 
-    def connected(self, rules: Sequence[Rule]) -> set[str]:
-        return {name for rule in rules for name in self.groups[rule.constraint.text]}
+    def connected(self, rules: Sequence[Rule]) -> frozenset[str]:
+        """The parameters that these rules name, and those that other rules connect with them."""
+        groups = [self.groups[rule.constraint.text] for rule in rules]
+        return groups[0] if len(groups) == 1 else frozenset().union(*groups)
 
     def beyond_chance(self, rule: Rule) -> bool:
         """Whether it is an equation between real numbers, which no draw satisfies."""

@@ -3,8 +3,10 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tao_automl.domain.expression_compiler import Run, compiled
 from tao_automl.domain.expression_parser import parse
-from tao_automl.domain.expressions import Expression, ExpressionError
+from tao_automl.domain.expression_values import Fault
+from tao_automl.domain.expressions import Expression
 from tao_automl.domain.json_types import JsonValue
 from tao_automl.domain.json_values import is_json, json_key, same_json
 from tao_automl.errors import SearchSpaceError
@@ -22,6 +24,7 @@ class Condition:
     clauses: tuple[tuple[str, tuple[JsonValue, ...]], ...] = ()
     expression: Expression | None = None
     _allowed: tuple[tuple[str, frozenset[Hashable]], ...] = field(init=False, repr=False, compare=False)
+    _run: Run | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.parents:
@@ -33,6 +36,11 @@ class Condition:
             if not values:
                 raise SearchSpaceError(f"a condition on {name} must allow at least one value, got none")
         object.__setattr__(self, "_allowed", tuple((n, frozenset(map(json_key, v))) for n, v in self.clauses))
+        object.__setattr__(self, "_run", compiled(self.expression.tree) if self.expression else None)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Copies and pickles are built anew: a compiled expression is a function."""
+        return _condition, (self.clauses, self.expression)
 
     @classmethod
     def of(cls, allowed: Mapping[str, Sequence[JsonValue]] | str) -> "Condition":
@@ -51,17 +59,21 @@ class Condition:
         for name, allowed in self._allowed:
             if name not in config or json_key(config[name]) not in allowed:
                 return False
-        return self.expression is None or self._true(self.expression, config)
-
-    def _true(self, expression: Expression, config: Mapping[str, object]) -> bool:
-        if not all(name in config for name in expression.names):
-            return False
+        if self._run is None or self.expression is None:
+            return True
+        for name in self.expression.names:
+            if name not in config:
+                return False
         try:
-            return expression.holds(config)
-        except ExpressionError:
+            return self._run(config) is True
+        except Fault:
             return False
 
     def to_json(self) -> dict[str, JsonValue]:
         """Allowed values by parent; an expression comes under the key ``expression``."""
         shown: dict[str, JsonValue] = {name: list(values) for name, values in self.clauses}
         return shown | ({"expression": self.expression.text} if self.expression else {})
+
+
+def _condition(clauses: tuple[tuple[str, tuple[JsonValue, ...]], ...], expression: Expression | None) -> Condition:
+    return Condition(clauses=clauses, expression=expression)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tao_automl.domain.conditions import Condition
+from tao_automl.domain.expression_compiler import Run, compiled
 from tao_automl.domain.expression_forms import Law, laws
 from tao_automl.domain.expression_nodes import (
     Call,
@@ -57,15 +58,15 @@ class Constraint:
         return self.expression.text
 
     def holds(self, config: Mapping[str, object]) -> bool:
-        return _kept(self.expression.tree, self.names, config)
+        return _kept(self.expression.tree.value, self.names, config)
 
 
-def _kept(tree: Node, names: Sequence[str], values: Mapping[str, object]) -> bool:
+def _kept(run: Run, names: Sequence[str], values: Mapping[str, object]) -> bool:
     for name in names:
         if name not in values:
             return True
     try:
-        return tree.value(values) is True
+        return run(values) is True
     except Fault:
         return any(values[name] is None for name in names)
 
@@ -78,20 +79,27 @@ class Rule:
     """
 
     constraint: Constraint
-    tree: Node
     names: tuple[str, ...]
     laws: tuple[Law, ...]
-    gates: tuple[Condition, ...] = ()
+    gates: tuple[Condition, ...]
+    run: Run
+
+    @property
+    def waits_for(self) -> frozenset[str]:
+        """All parameters on which it depends whether it is broken."""
+        return frozenset((*self.names, *(name for gate in self.gates for name in gate.parents)))
 
     def applies(self, config: Mapping[str, object]) -> bool:
         return all(name in config for name in self.names) and all(gate.holds(config) for gate in self.gates)
 
     def keeps(self, values: Mapping[str, object]) -> bool:
         """Whether values of its parameters satisfy it, whatever the gates say."""
-        return _kept(self.tree, self.names, values)
+        return _kept(self.run, self.names, values)
 
     def broken(self, config: Mapping[str, object]) -> bool:
-        return not _kept(self.tree, self.names, config) and all(gate.holds(config) for gate in self.gates)
+        if _kept(self.run, self.names, config):
+            return False
+        return all(gate.holds(config) for gate in self.gates)
 
     def describe(self, config: Mapping[str, object]) -> str:
         """Why a configuration is refused."""
@@ -126,7 +134,10 @@ class _Writer:
         tree = self._written_out(constraint.expression.tree, constraint.text)
         names = tuple(dict.fromkeys(node.name for node in walk(tree) if isinstance(node, Name)))
         gates = self._gates.get(constraint.derived, ()) or self._gates_of(constraint.expression.tree)
-        return Rule(constraint, tree, names, laws(tree, self._lengths), gates)
+        run = compiled(tree)
+        if constraint.derived and isinstance(tree, Comparison) and tree.links[0][2] is tree.first:
+            run = _computes(compiled(tree.first))
+        return Rule(constraint, names, laws(tree, self._lengths), gates, run)
 
     def _gates_of(self, tree: Node) -> tuple[Condition, ...]:
         names = dict.fromkeys(node.name for node in walk(tree) if isinstance(node, Name))
@@ -141,6 +152,16 @@ class _Writer:
         if size > _LARGEST or _height(found) > _TALLEST:
             raise SearchSpaceError(f"{place:.80}: derived parameters must not be nested so deep")
         return found
+
+
+def _computes(run: Run) -> Run:
+    """Whether there is a value, whatever it is."""
+
+    def computes(values: Mapping[str, object]) -> bool:
+        run(values)
+        return True
+
+    return computes
 
 
 def _height(tree: Node) -> int:

@@ -5,7 +5,7 @@ A variable is a parameter's name, or ``name[i]`` for an element of a list.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tao_automl.domain.expression_nodes import (
@@ -36,10 +36,10 @@ class Law:
     equal: bool = False
     strict: bool = False
     log: bool = False
+    variables: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
-    @property
-    def variables(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self.terms)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "variables", tuple(name for name, _ in self.terms))
 
 
 def laws(tree: Node, lengths: Lengths) -> tuple[Law, ...]:

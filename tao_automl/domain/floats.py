@@ -17,6 +17,7 @@ class Float(Numeric):
     """A real number."""
 
     _exact: dict[float, float] = field(init=False, repr=False, compare=False)
+    _magnitude: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self._check_range()
@@ -27,6 +28,7 @@ class Float(Numeric):
             width = (self.high - self.low) / max(abs(self.low), abs(self.high))
             self.law(width >= _NARROWEST, "a range that 12 digits tell apart", f"low={self.low!r}, high={self.high!r}")
         self._check_members()
+        object.__setattr__(self, "_magnitude", max(abs(self.low), abs(self.high)))
         object.__setattr__(self, "_axis", _axis_of(self))
         landmarks = [
             float(v) for v in (*self.popular, self.high, self.low, self.default) if self.contains(v) and is_number(v)
@@ -34,11 +36,13 @@ class Float(Numeric):
         object.__setattr__(self, "_exact", {self._tidy(v): v for v in landmarks})
 
     def _tidy(self, value: float) -> float:
-        return tidy(value, self.scale, max(abs(self.low), abs(self.high)))
+        return tidy(value, self.scale, self._magnitude)
 
     def decode(self, unit: float) -> float:
-        value = self._tidy(self._nearest_step(self._axis.at(unit)))
-        return self._exact.get(value, min(max(value, self.low), self.high))
+        value = self._axis.at(unit)
+        value = self._tidy(value if self.step is None else self._nearest_step(value))
+        found = self._exact.get(value, value)
+        return self.low if found < self.low else self.high if found > self.high else found
 
     def neighbour(self, value: float, *, up: bool) -> float:
         if self.scale is Scale.POWER2:
@@ -52,7 +56,7 @@ class Float(Numeric):
         if not isinstance(axis, Line) or self.is_grid():
             return [self.decode(rng.random()) for _ in range(count)]
         places = [axis.start + rng.random() * axis.width for _ in range(count)]
-        values = tidied(places, self.scale, max(abs(self.low), abs(self.high)))
+        values = tidied(places, self.scale, self._magnitude)
         low, high, exact = self.low, self.high, {key: v for key, v in self._exact.items() if key != v}
         if exact:
             values = [exact.get(v, v) for v in values]

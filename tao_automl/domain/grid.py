@@ -27,6 +27,12 @@ def exists(parameter: Parameter, config: Mapping[str, JsonValue]) -> bool:
     return not isinstance(parameter, Derived) or all(name in config for name in parameter.expression.names)
 
 
+def inputs(parameter: Parameter) -> tuple[str, ...]:
+    """The parameters that decide whether it exists, or what it is."""
+    named = parameter.expression.names if isinstance(parameter, Derived) else ()
+    return (*(parameter.when.parents if parameter.when else ()), *named)
+
+
 def computed(parameter: Derived, config: Mapping[str, JsonValue]) -> tuple[JsonValue, ...]:
     """The value, or nothing where it cannot be computed: then the configuration is no member."""
     try:
@@ -87,8 +93,7 @@ def checks_of(ordered: Sequence[Parameter], rules: Sequence[Rule]) -> dict[str, 
     place = {parameter.name: k for k, parameter in enumerate(ordered)}
     found: dict[str, list[Rule]] = {}
     for rule in rules:
-        waited = {*rule.names, *(name for gate in rule.gates for name in gate.parents)}
-        found.setdefault(max(waited, key=lambda name: place[name]), []).append(rule)
+        found.setdefault(max(rule.waits_for, key=lambda name: place[name]), []).append(rule)
     return found
 
 

@@ -2,11 +2,13 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from tao_automl.domain.assembly import Assembly
 from tao_automl.domain.conditions import Condition
-from tao_automl.domain.grid import computed, exists
+from tao_automl.domain.constraints import Rule
+from tao_automl.domain.grid import computed, exists, inputs
 from tao_automl.domain.json_types import JsonValue
 from tao_automl.domain.parameters import Derived, Parameter
 
@@ -50,36 +52,54 @@ def _active(condition: Condition, rows: list[Config], known: dict[str, list[Conf
 
 
 def _settle(assembly: Assembly, rows: list[Config], rng: random.Random) -> None:
-    """Redraws what breaks rules, in place. Where that could change what is active, a row is settled by itself."""
-    waiting = list(range(len(rows)))
-    steering = _steering(assembly.ordered)
+    """Redraws what breaks rules, in place; what no draw mends is repaired."""
+    plans: dict[frozenset[str], _Plan] = {}
+    waiting = [(k, assembly.rules) for k in range(len(rows))]
     for _ in range(_REDRAWS):
-        broken = [(k, rules) for k in waiting if (rules := assembly.broken(rows[k]))]
+        broken = [(k, found) for k, rules in waiting if (found := [rule for rule in rules if rule.broken(rows[k])])]
         waiting = []
         for k, rules in broken:
-            names = assembly.connected(rules)
-            if names & steering or any(assembly.beyond_chance(rule) for rule in rules):
+            if any(assembly.beyond_chance(rule) for rule in rules):
                 rows[k] = assembly.settled(rows[k], rng)
-            else:
-                waiting.append(k)
-                _redraw(assembly, rows[k], names, rng)
+                continue
+            names = assembly.connected(rules)
+            plan = plans.get(names) or plans.setdefault(names, _Plan.of(assembly, names))
+            plan.redraw(rows[k], rng)
+            waiting.append((k, plan.rules))
         if not waiting:
             return
-    for k in waiting:
+    for k, _ in waiting:
         if assembly.broken(rows[k]):
             rows[k] = assembly.settled(rows[k], rng)
 
 
-def _redraw(assembly: Assembly, row: Config, names: set[str], rng: random.Random) -> None:
-    for name in sorted(names):
-        if name in row:
-            row[name] = assembly.by_name[name].draw(rng)
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to draw anew: `names`; `touched` has them and all that depend on them, parents first. `rules` may change."""
 
+    names: frozenset[str]
+    touched: tuple[Parameter, ...]
+    rules: tuple[Rule, ...]
 
-def _steering(ordered: Sequence[Parameter]) -> set[str]:
-    """The parameters on which others depend."""
-    found: set[str] = set()
-    for parameter in ordered:
-        found.update(parameter.when.parents if parameter.when else ())
-        found.update(parameter.expression.names if isinstance(parameter, Derived) else ())
-    return found
+    @classmethod
+    def of(cls, assembly: Assembly, names: frozenset[str]) -> "_Plan":
+        found = set(names)
+        touched = []
+        for parameter in assembly.ordered:
+            if parameter.name in found or not found.isdisjoint(inputs(parameter)):
+                found.add(parameter.name)
+                touched.append(parameter)
+        return cls(
+            names, tuple(touched), tuple(rule for rule in assembly.rules if not found.isdisjoint(rule.waits_for))
+        )
+
+    def redraw(self, row: Config, rng: random.Random) -> None:
+        for parameter in self.touched:
+            name = parameter.name
+            if not exists(parameter, row):
+                row.pop(name, None)
+            elif isinstance(parameter, Derived):
+                row.pop(name, None)
+                row.update((name, value) for value in computed(parameter, row))
+            elif name in self.names or name not in row:
+                row[name] = parameter.draw(rng)

@@ -14,7 +14,7 @@ from tao_automl.domain.assembly import Assembly
 from tao_automl.domain.constraints import Constraint, rules_of
 from tao_automl.domain.expressions import ExpressionError
 from tao_automl.domain.extension import extension_faults
-from tao_automl.domain.grid import checks_of, combinations, computed, exists, upper_size
+from tao_automl.domain.grid import checks_of, combinations, computed, exists, inputs, upper_size
 from tao_automl.domain.identity import signature_of
 from tao_automl.domain.json_types import JsonValue
 from tao_automl.domain.json_values import fresh
@@ -60,12 +60,16 @@ class SearchSpace:
             names = [parameter.name for parameter in self.parameters]
             twice = sorted({name for name in names if names.count(name) > 1})
             raise SearchSpaceError(f"every parameter must have a name of its own, got {', '.join(twice)} twice")
-        order = parents_first({p.name: _inputs(p) for p in self.parameters})
+        order = parents_first({p.name: inputs(p) for p in self.parameters})
         object.__setattr__(self, "_by_name", by_name)
         object.__setattr__(self, "ordered", tuple(by_name[name] for name in order))
         self._lay_out()
         self._check_constraints()
         object.__setattr__(self, "_assembly", Assembly.of(self.ordered, rules_of(self.ordered, self.constraints)))
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        """Copies and pickles are built anew: compiled constraints are functions."""
+        return SearchSpace, (self.parameters, self.constraints)
 
     def _lay_out(self) -> None:
         axes: list[UnitAxis] = []
@@ -295,8 +299,3 @@ class SearchSpace:
     def to_json(self) -> list[dict[str, JsonValue]]:
         """One row per parameter, for a launch review."""
         return [row(parameter) for parameter in self.parameters]
-
-
-def _inputs(parameter: Parameter) -> tuple[str, ...]:
-    named = parameter.expression.names if isinstance(parameter, Derived) else ()
-    return (*(parameter.when.parents if parameter.when else ()), *named)

@@ -1,10 +1,11 @@
 """What goes on in the world while a runner is killed, and a rig that survives it."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tao_automl.domain.events import MetricReported
 from tao_automl.domain.job import JobSpec, JobState
 from tao_automl.domain.ports import Journal, Searcher
 from tao_automl.domain.problem import Direction, Problem
@@ -142,6 +143,7 @@ class Outcome:
 
     trials: tuple[tuple[Any, ...], ...]
     result: tuple[Any, ...]
+    reports: tuple[tuple[Any, ...], ...]
     launched: tuple[tuple[str, int], ...]
     running: tuple[str, ...]
 
@@ -171,9 +173,16 @@ def outcome(engine: Engine, rig: Rig) -> Outcome:
             experiment.final,
             sorted(experiment.failed_callbacks),
         ),
+        reports=tuple(sorted(_reports(engine), key=repr)),
         launched=tuple(sorted(rig.platform.launched.items())),
         running=tuple(rig.platform.running),
     )
+
+
+def _reports(engine: Engine) -> Iterator[tuple[Any, ...]]:
+    for event in engine.journal.read():
+        if isinstance(event, MetricReported):
+            yield event.key, event.epoch, tuple(event.values.items())
 
 
 def _trial_of(spec: JobSpec) -> int:

@@ -292,5 +292,7 @@ def test_the_reference_validator_passes(name: str) -> None:
 
 
 def test_the_catalog_stays_within_its_budget() -> None:
-    heads = [front_matter(path) for path in sorted((ROOT / "skills").glob("*/*/SKILL.md"))]
-    assert sum(len(head["name"]) + len(head["description"]) for head in heads) <= CATALOG_BUDGET
+    pages = [path.read_text() for path in sorted((ROOT / "skills").glob("*/*/SKILL.md"))]
+    shown = [found.group(1) for page in pages for found in re.finditer(r"(?m)^(?:name|description): (.+)$", page)]
+    assert len(shown) >= 2 * len(NAMES)
+    assert sum(map(len, shown)) <= CATALOG_BUDGET

@@ -115,14 +115,17 @@ class Scorer:
         self._takes_positions = "position_ids" in inspect.signature(base.forward).parameters
         self._wanted: Tensor | None = None
         head = base.get_output_embeddings()
-        self._hooked = head is not None
-        if head is not None:
-            head.register_forward_pre_hook(self._select)
+        self._hook = None if head is None else head.register_forward_pre_hook(self._select)
+
+    def close(self) -> None:
+        """Leaves the model as it was."""
+        if self._hook is not None:
+            self._hook.remove()
 
     def logits(self, model: Any, batch: Batch) -> Tensor:
         """(answer tokens, vocabulary) in fp32."""
         places: dict[str, Tensor] = {"position_ids": batch.positions} if self._takes_positions else {}
-        self._wanted = batch.predicts if self._hooked else None
+        self._wanted = batch.predicts if self._hook else None
         try:
             with self.precision.autocast():
                 found: Tensor = model(
@@ -133,7 +136,7 @@ class Scorer:
                 ).logits
         finally:
             self._wanted = None
-        return (found[0] if self._hooked else found[batch.predicts]).float()
+        return (found[0] if self._hook else found[batch.predicts]).float()
 
     def _select(self, head: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
         return None if self._wanted is None else (given[0][self._wanted][None], *given[1:])

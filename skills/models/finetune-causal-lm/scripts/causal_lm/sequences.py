@@ -65,7 +65,8 @@ def pack(examples: Sequence[Example], max_length: int) -> list[Sequence_]:
         else:
             room, number = rooms.pop(found)
         packed[number].append(example)
-        bisect.insort(rooms, (room - len(example.ids), number))
+        if room > len(example.ids):
+            bisect.insort(rooms, (room - len(example.ids), number))
     return [tuple(sequence) for sequence in packed]
 
 
