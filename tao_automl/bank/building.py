@@ -1,16 +1,19 @@
 """From a leaf of the schema, with what the user asked for, to a parameter of the search."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tao_automl.bank.bounds import Bounds, bounds_of
+from tao_automl.bank.bounds import bounds_of
 from tao_automl.bank.custom_ranges import weights_for
 from tao_automl.bank.leaves import Property, SchemaDocument
+from tao_automl.bank.list_building import build_list, build_subset
+from tao_automl.bank.number_building import build_number
 from tao_automl.domain.conditions import Condition, same_json
 from tao_automl.domain.json_types import JsonValue
-from tao_automl.domain.parameters import Bool, Choice, Fixed, Float, Int, Parameter, Prior, Scale, Strength
+from tao_automl.domain.json_values import is_number
+from tao_automl.domain.parameters import Bool, Choice, Derived, Fixed, Optional, Parameter, Text
+from tao_automl.domain.text import LONGEST
 from tao_automl.errors import SearchSpaceError
 
 Built = tuple[Parameter, tuple[str, ...]]
@@ -31,6 +34,25 @@ def held_parameter(leaf: Property, schema: SchemaDocument, custom: Mapping[str, 
     return Fixed(name=leaf.name, description=leaf.description, when=condition_of(leaf, custom), value=value)
 
 
+def derived_parameter(leaf: Property, schema: SchemaDocument, custom: Mapping[str, Any]) -> Derived:
+    """The leaf as its expression says, inside its own bounds."""
+    node = leaf.node
+    if leaf.derived is None:
+        raise schema.fault(leaf.place, "a derived parameter must have an expression")
+    try:
+        return Derived(
+            name=leaf.name,
+            description=leaf.description,
+            when=condition_of(leaf, custom),
+            expression=leaf.derived,
+            whole=leaf.types == ("integer",),
+            low=node.get("minimum", float("-inf")),
+            high=node.get("maximum", float("inf")),
+        )
+    except SearchSpaceError as error:
+        raise schema.fault(leaf.place, error.message, error.hint) from error
+
+
 def condition_of(leaf: Property, custom: Mapping[str, Any]) -> Condition | None:
     """The user's condition, which may be none, else the schema's."""
     found: Condition | None = custom.get("depends_on", leaf.condition)
@@ -38,18 +60,33 @@ def condition_of(leaf: Property, custom: Mapping[str, Any]) -> Condition | None:
 
 
 def _built(leaf: Property, custom: Mapping[str, Any]) -> Built:
-    options = custom.get("valid_options", leaf.options)
+    named = _named(leaf, custom)
+    plain = tuple(word for word in leaf.types if word != "null")
     if "const" in leaf.node:
-        return _only(leaf, custom, leaf.default, "the schema allows one value")
+        return _only(named, leaf.default, "the schema allows one value")
+    if plain == ("array",) and "enum" in leaf.node.get("items", {}) and leaf.options is None:
+        return _maybe_null(leaf, custom, named) if plain != leaf.types else build_subset(leaf, custom, named)
+    options = custom.get("valid_options", leaf.options)
     if options is not None:
-        return _choice(leaf, tuple(options), custom)
+        return _choice(leaf, tuple(options), custom, named)
+    if plain != leaf.types and plain != ("string",):
+        return _maybe_null(leaf, custom, named)
+    return _of_type(leaf, custom, named)
+
+
+def _of_type(leaf: Property, custom: Mapping[str, Any], named: dict[str, Any]) -> Built:
     if leaf.types == ("boolean",):
         _refuse_weights(leaf)
-        return Bool(default=leaf.default is True, **_named(leaf, custom)), ()
+        return Bool(default=leaf.default is True, **named), ()
     if set(leaf.types) <= {"number", "integer"}:
-        return _number(leaf, bounds_of(leaf, custom), custom)
+        return build_number(leaf, bounds_of(leaf, custom), custom, named)
+    if leaf.types == ("array",):
+        return build_list(leaf, custom, named)
+    if leaf.types == ("string",):
+        return _text(leaf, named)
     raise SearchSpaceError(
-        f"{leaf.name}: numbers, booleans and enums can be searched, got type {' or '.join(leaf.types)} without enum",
+        f"{leaf.name}: numbers, booleans, texts, lists and enums can be searched, got type "
+        f"{' or '.join(leaf.types)} without enum",
         "list the values as enum in the schema, or as valid_options in custom_param_ranges",
     )
 
@@ -64,16 +101,21 @@ def _named(leaf: Property, custom: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": leaf.name, "description": leaf.description, "when": condition_of(leaf, custom), "popular": popular}
 
 
-def _only(leaf: Property, custom: Mapping[str, Any], value: JsonValue, why: str) -> Built:
-    fixed = Fixed(name=leaf.name, description=leaf.description, when=condition_of(leaf, custom), value=value)
-    return fixed, (f"{leaf.name}: fixed at {value!r:.80}, {why}",)
+def _only(named: Mapping[str, Any], value: JsonValue, why: str) -> Built:
+    fixed = Fixed(name=named["name"], description=named["description"], when=named["when"], value=value)
+    return fixed, (f"{named['name']}: fixed at {value!r:.80}, {why}",)
 
 
-def _choice(leaf: Property, options: tuple[JsonValue, ...], custom: Mapping[str, Any]) -> Built:
+def _text(leaf: Property, named: Mapping[str, Any]) -> Built:
+    note = f"{leaf.name}: a text: only searchers that write propose one, all others keep the default"
+    most = min(leaf.node.get("maxLength", LONGEST), LONGEST)
+    return Text(default=str(leaf.default), max_length=most, **named), (note,)
+
+
+def _choice(leaf: Property, options: tuple[JsonValue, ...], custom: Mapping[str, Any], named: dict[str, Any]) -> Built:
     if len(options) == 1:
-        return _only(leaf, custom, options[0], "the only option")
-    named = _named(leaf, custom)
-    named["popular"] = tuple(v for v in named["popular"] if _among(v, options))
+        return _only(named, options[0], "the only option")
+    named = named | {"popular": tuple(v for v in named["popular"] if _among(v, options))}
     default = leaf.default
     notes: tuple[str, ...] = ()
     if not _among(default, options):
@@ -98,48 +140,52 @@ def _is_ascending(options: Sequence[Any]) -> bool:
     return numbers and list(options) == sorted(options)
 
 
-def _number(leaf: Property, bounds: Bounds, custom: Mapping[str, Any]) -> Built:
-    whole = leaf.types == ("integer",)
-    low, high = (_whole(v) if whole else v for v in (bounds.low, bounds.high))
-    if low == high or (bounds.step is not None and 0 <= high - low < bounds.step * (1 - 1e-9)):
-        fixed, notes = _only(leaf, custom, low, "the range holds one value")
-        return fixed, (*bounds.notes, *notes)
-    kind: Any = Int if whole else Float  # the fields are of the kind's own types; the constructor checks them
-    fields = _named(leaf, custom) | {"popular": (), "low": low, "high": high, "scale": bounds.scale}
-    fields |= {"legal_low": bounds.legal_low, "legal_high": bounds.legal_high, "scale_inferred": bounds.inferred}
-    step = _whole(bounds.step) if whole and bounds.step is not None else bounds.step
-    bare: Float | Int = kind(default=_first_member(low, high, bounds.scale, leaf.default), step=step, **fields)
-    parameter, notes = _with_default(bare, leaf, custom)
-    return _with_hopes(parameter, leaf, custom), (*bounds.notes, *notes)
+def _maybe_null(leaf: Property, custom: Mapping[str, Any], named: dict[str, Any]) -> Built:
+    """Null or what the other types say; a default inside them is needed even where the default is null."""
+    types = tuple(word for word in leaf.types if word != "null")
+    node = dict(leaf.node) | ({} if leaf.default is not None else {"default": _stand_in(leaf, types)})
+    inner_leaf = replace(leaf, types=types, node=node, condition=None)
+    inner_named = named | {"popular": tuple(v for v in named["popular"] if v is not None), "when": None}
+    of_options = types == ("array",) and "enum" in leaf.node.get("items", {})
+    build = build_subset if of_options else _of_type
+    inner, notes = build(inner_leaf, custom, inner_named)
+    if isinstance(inner, Fixed):
+        options = (None, inner.value)
+        default = None if leaf.default is None else inner.value
+        return Choice(options=options, default=default, **(named | {"popular": ()})), notes
+    if isinstance(inner, Optional | Derived | Text):
+        raise SearchSpaceError(f"{leaf.name}: a text must not be null to be searched, got type string or null")
+    default = None if leaf.default is None else inner.default
+    popular = tuple(v for v in named["popular"] if v is None or inner.contains(v))
+    return Optional(inner=inner, default=default, **(named | {"popular": popular})), notes
 
 
-def _whole(value: float) -> float:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _stand_in(leaf: Property, types: tuple[str, ...]) -> JsonValue:
+    """A value to begin at where the default is null: a popular one, the prior's mean, or the middle of the range."""
+    node = leaf.node
+    hopes = [value for value in node.get("popular", ()) if value is not None]
+    mean = node.get("prior", {}).get("mean")
+    if hopes or mean is not None:
+        found: JsonValue = hopes[0] if hopes else mean
+        return round(found) if types == ("integer",) and is_number(found) else found
+    if types == ("boolean",):
+        return False
+    if types == ("array",):
+        return []
+    low = node.get("search_minimum", node.get("minimum", node.get("exclusiveMinimum")))
+    high = node.get("search_maximum", node.get("maximum", node.get("exclusiveMaximum")))
+    if not (is_number(low) and is_number(high)):
+        raise SearchSpaceError(
+            f"{leaf.name}: an optional number whose default is null must have a finite range, got ({low}, {high})",
+            "write minimum and maximum, or search_minimum and search_maximum, into the schema",
+        )
+    logarithmic = node.get("scale") in ("log", "power2") and low > 0
+    middle = (low * high) ** 0.5 if logarithmic else (low + high) / 2
+    return _power_near(middle) if node.get("scale") == "power2" else round(middle) if types == ("integer",) else middle
 
 
-def _first_member(low: float, high: float, scale: Scale, default: Any) -> Any:
-    """Something to construct with; where there is none, the constructor refuses and says why."""
-    if scale is not Scale.POWER2 or low <= 0 or not math.isfinite(low):
-        return low if math.isfinite(low) else default
-    power = 2 ** math.ceil(math.log2(low))
-    return power if power <= high else default
-
-
-def _with_default(bare: Float | Int, leaf: Property, custom: Mapping[str, Any]) -> tuple[Float | Int, tuple[str, ...]]:
-    """The schema's default if it is a member, else the nearest member; a default off its own grid is a fault."""
-    default: Any = leaf.default
-    if bare.contains(default) or (bare.low <= default <= bare.high and not custom):
-        return replace(bare, default=default), ()
-    moved = bare.decode(bare.encode(default))
-    note = f"{leaf.name}: the default {default!r} lies outside the searched range; the search begins at {moved!r}"
-    return replace(bare, default=moved), (note,)  # type: ignore[arg-type]  # decode gives the parameter's own type
-
-
-def _with_hopes(parameter: Float | Int, leaf: Property, custom: Mapping[str, Any]) -> Float | Int:
-    """Popular values and the author's prior, as far as they lie in the searched range."""
-    popular = tuple(value for value in leaf.node.get("popular", ()) if parameter.contains(value))
-    declared = leaf.node.get("prior")
-    prior = None
-    if declared is not None and (not custom or parameter.low <= declared["mean"] <= parameter.high):
-        prior = Prior(mean=declared["mean"], strength=Strength(declared.get("strength", "weak")))
-    return replace(parameter, popular=popular, prior=prior)
+def _power_near(middle: float) -> JsonValue:
+    power = 2.0
+    while power * 2 <= middle:
+        power *= 2
+    return int(power)

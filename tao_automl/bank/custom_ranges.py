@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tao_automl.bank.bound_laws import value_problem
 from tao_automl.bank.leaves import Property, SchemaDocument, check_parents, parse_condition
-from tao_automl.domain.conditions import Condition, json_key, same_json
-from tao_automl.domain.fixed import is_number
+from tao_automl.domain.conditions import Condition
+from tao_automl.domain.json_values import is_number, json_key, same_json
 from tao_automl.domain.nearest import nearest_hint
 from tao_automl.domain.parameters import Scale
 from tao_automl.errors import SearchSpaceError
@@ -71,18 +72,31 @@ class _Entry:
             return
         if "valid_options" in entry:
             raise self._fault(f"valid_options and {numeric[0]} exclude each other", sorted(entry))
-        if self._leaf.options is not None or not set(self._leaf.types) <= {"number", "integer"}:
-            kind = f"options {list(self._leaf.options)!r:.120}" if self._leaf.options else f"type {self._leaf.types[0]}"
+        if self._options() is not None or not self._is_numeric():
+            kind = f"options {list(self._options() or ())!r:.120}" if self._options() else f"type {self._leaf.types[0]}"
             raise self._fault(
                 f"{numeric[0]} is for numbers; this parameter has {kind}", entry[numeric[0]], "use valid_options"
             )
+
+    def _options(self) -> tuple[Any, ...] | None:
+        """Those of the parameter, or those that a subset is chosen from."""
+        return self._subset() or self._leaf.options
+
+    def _subset(self) -> tuple[Any, ...] | None:
+        items = self._leaf.node.get("items", {})
+        return tuple(items["enum"]) if "array" in self._leaf.types and "enum" in items else None
+
+    def _is_numeric(self) -> bool:
+        """A number, a list of numbers, or null instead of either."""
+        return set(self._leaf.types) - {"null"} in ({"number"}, {"integer"}, {"number", "integer"}, {"array"})
 
     def _check_numbers(self, entry: dict[str, Any]) -> None:
         for key in ("valid_min", "valid_max"):
             if key in entry:
                 entry[key] = self._legal(key, entry[key])
-        if entry.get("valid_min", 0) > entry.get("valid_max", entry.get("valid_min", 0)):
-            raise self._fault("`valid_min <= valid_max` must hold", (entry["valid_min"], entry["valid_max"]))
+        low, high = entry.get("valid_min"), entry.get("valid_max")
+        if is_number(low) and is_number(high) and low > high:
+            raise self._fault("`valid_min <= valid_max` must hold", (low, high))
         scales = [str(scale) for scale in Scale]
         if entry.get("scale", "linear") not in scales:
             raise self._fault(f"scale must be one of {', '.join(scales)}", entry["scale"])
@@ -90,14 +104,28 @@ class _Entry:
             raise self._fault("step must be a number > 0", entry["step"])
 
     def _legal(self, key: str, value: object) -> Any:
+        if "array" in self._leaf.types:
+            return self._legal_of_elements(key, value)
         if not is_number(value):
             raise self._fault(f"{key} must be a finite number", value)
-        if isinstance(value, float) and value.is_integer() and self._leaf.types == ("integer",):
+        whole = set(self._leaf.types) - {"null"} == {"integer"}
+        if isinstance(value, float) and value.is_integer() and whole:
             value = int(value)
         problem = self._leaf.problem(value)
         if problem and "multiple" not in problem:
             raise self._fault(f"{key} {problem}", value, "the schema's bounds are what training accepts")
         return value
+
+    def _legal_of_elements(self, key: str, value: object) -> Any:
+        """One number for all elements, or one for each."""
+        values = value if isinstance(value, list | tuple) else [value]
+        if not values or not all(map(is_number, values)):
+            raise self._fault(f"{key} must be a finite number, or one for each element", value)
+        bare = {keyword: law for keyword, law in self._leaf.node.items() if keyword in ("items", "prefixItems")}
+        problem = value_problem(bare, (), list(values))
+        if problem and "multiple" not in problem:
+            raise self._fault(f"{key} {problem}", value, "the schema's bounds are what training accepts")
+        return list(values) if isinstance(value, list | tuple) else value
 
     def _check_options(self, entry: Mapping[str, Any]) -> None:
         if "valid_options" not in entry:
@@ -106,11 +134,18 @@ class _Entry:
         if not isinstance(options, Sequence) or isinstance(options, str) or not options:
             raise self._fault("valid_options must be a list of at least one value", options)
         for option in options:
-            problem = self._leaf.problem(option)
+            problem = self._option_problem(option)
             if problem:
                 raise self._fault(f"every one of valid_options {problem}", option)
         if len({json_key(option) for option in options}) < len(options):
             raise self._fault("valid_options must be distinct", options)
+
+    def _option_problem(self, option: Any) -> str:
+        subset = self._subset()
+        if subset is None:
+            return self._leaf.problem(option)
+        known = any(same_json(option, other) for other in subset)
+        return "" if known else f"must be one of {list(subset)!r:.200}"
 
     def _check_weights(self, entry: Mapping[str, Any]) -> None:
         if "option_weights" not in entry:
@@ -124,9 +159,9 @@ class _Entry:
 
     def _condition(self, allowed: object) -> Condition | None:
         where = f"custom_param_ranges: {self._leaf.name}"
-        if not isinstance(allowed, Mapping):
-            raise self._fault("depends_on must map parents to lists of values", allowed)
-        condition = parse_condition(allowed, where)
+        if not isinstance(allowed, Mapping | str):
+            raise self._fault("depends_on must map parents to lists of values, or be an expression", allowed)
+        condition = parse_condition([allowed], where)
         if condition is not None:
             check_parents(condition, self._schema.properties, where)
         return condition

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tao_automl.domain.conditions import Condition, same_json
-from tao_automl.domain.fixed import is_number
+from tao_automl.bank.bound_laws import value_problem
+from tao_automl.domain.conditions import Condition
+from tao_automl.domain.constraints import Constraint
+from tao_automl.domain.expression_nodes import Comparison, Listing, Literal, Name, Node, walk
+from tao_automl.domain.expression_parser import parse
+from tao_automl.domain.expressions import Expression, ExpressionError
 from tao_automl.domain.json_types import JsonValue
 from tao_automl.domain.nearest import nearest_hint
 from tao_automl.errors import SearchSpaceError
@@ -21,6 +25,7 @@ class Property:
     types: tuple[str, ...]
     node: Mapping[str, Any]
     condition: Condition | None = None
+    derived: Expression | None = None
 
     @property
     def has_default(self) -> bool:
@@ -44,69 +49,98 @@ class Property:
         found = self.node.get("enum")
         return tuple(found) if found is not None else None
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What it takes to know whether it exists, and what it is if it is derived."""
+        parents = self.condition.parents if self.condition else ()
+        return (*parents, *(self.derived.names if self.derived else ()))
+
     def problem(self, value: JsonValue) -> str:
         """Why training would refuse `value`, or an empty string."""
-        if not any(is_a(value, word) for word in self.types):
-            return f"must be of type {' or '.join(self.types)}"
-        if self.options is not None and not any(same_json(value, option) for option in self.options):
-            return f"must be one of {list(self.options)!r:.200}"
-        if "const" in self.node and not same_json(value, self.node["const"]):
-            return f"must be {self.node['const']!r:.80}"
-        return next(bound_problems(self.node, value), "") if is_number(value) else ""
+        return value_problem(self.node, self.types, value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaDocument:
-    """A schema file: its leaves in declared order, and what its root says about the search."""
+    """A schema file: its leaves in declared order, and what its root says about the search.
+
+    `notes` say what a translation from another dialect inferred. `strict`: the defaults were checked against the
+    constraints.
+    """
 
     path: Path
     properties: Mapping[str, Property]
     defaults: tuple[str, ...] | None = None
     disabled: tuple[str, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def fault(self, place: str, text: str, hint: str = "") -> SearchSpaceError:
         return SearchSpaceError(f"{self.path}: {place}: {text}", hint)
 
 
-def is_a(value: object, word: str) -> bool:
-    """Whether a JSON value has a JSON Schema type; 1.0 is no integer here, and no bool is a number."""
-    match word:
-        case "number":
-            return is_number(value)
-        case "integer":
-            return isinstance(value, int) and not isinstance(value, bool)
-        case "boolean":
-            return isinstance(value, bool)
-        case "string":
-            return isinstance(value, str)
-        case "array":
-            return isinstance(value, list)
-        case "object":
-            return isinstance(value, dict)
-    return value is None
+def parse_condition(declared: Sequence[object], where: str) -> Condition | None:
+    """Mappings ``{parent: [allowed values]}`` and expressions, all of which must hold; None if there are none.
 
-
-def bound_problems(node: Mapping[str, Any], value: float) -> Iterator[str]:
-    if value < node.get("minimum", value):
-        yield f"must be >= minimum {node['minimum']!r}"
-    if value > node.get("maximum", value):
-        yield f"must be <= maximum {node['maximum']!r}"
-    if "exclusiveMinimum" in node and value <= node["exclusiveMinimum"]:
-        yield f"must be > exclusiveMinimum {node['exclusiveMinimum']!r}"
-    if "exclusiveMaximum" in node and value >= node["exclusiveMaximum"]:
-        yield f"must be < exclusiveMaximum {node['exclusiveMaximum']!r}"
-    if "multipleOf" in node and abs(value / node["multipleOf"] - round(value / node["multipleOf"])) > 1e-9:
-        yield f"must be a multiple of {node['multipleOf']!r}"
-
-
-def parse_condition(allowed: Mapping[str, Any], where: str) -> Condition | None:
-    """``{parent: [allowed values]}`` as a condition; None if there are no parents. `where` begins the message."""
+    `where` begins the message of a fault.
+    """
+    allowed: dict[str, Any] = {}
+    written = []
+    for part in declared:
+        if isinstance(part, str):
+            written.append(part)
+        elif isinstance(part, Mapping):
+            allowed |= part
+        else:
+            raise SearchSpaceError(
+                f"{where}: depends_on must be an expression, or map parents to lists of values, got {part!r:.80}"
+            )
     for parent, values in allowed.items():
         if not isinstance(values, Sequence) or isinstance(values, str) or not values:
             raise SearchSpaceError(
                 f"{where}: depends_on must map {parent} to a list of allowed values, got {values!r:.80}"
             )
-    return Condition.of(allowed) if allowed else None
+    if not allowed and not written:
+        return None
+    clauses = tuple((name, tuple(values)) for name, values in allowed.items())
+    return Condition(clauses=clauses, expression=_conjunction(written, where))
+
+
+def _conjunction(written: Sequence[str], where: str) -> Expression | None:
+    if not written:
+        return None
+    text = written[0] if len(written) == 1 else " and ".join(f"({part})" for part in written)
+    return parse_expression(text, f"{where}: depends_on")
+
+
+def parse_expression(text: str, where: str) -> Expression:
+    """Raises SearchSpaceError with `where` in front of the fault and its place."""
+    try:
+        return parse(text)
+    except ExpressionError as error:
+        raise SearchSpaceError(f"{where}: {error.message}", error.hint) from error
+
+
+def check_expression(expression: Expression, known: Mapping[str, Property], where: str) -> None:
+    """Every name must exist, and a value that it is compared with must be one that it can take."""
+    try:
+        expression.check_names(known, "property of this schema")
+        for name, literal in _compared(expression.tree):
+            problem = known[name.name].problem(literal.constant)
+            if problem and known[name.name].options is not None:
+                raise expression.error(f"{name.name} {problem}, got {literal.constant!r:.60}", literal.at)
+    except ExpressionError as error:
+        raise SearchSpaceError(f"{where}: {error.message}", error.hint) from error
+
+
+def _compared(tree: Node) -> Iterator[tuple[Name, Literal]]:
+    """Names and the constants that they are equal to, or among, or not."""
+    for node in walk(tree):
+        if isinstance(node, Comparison) and len(node.links) == 1 and isinstance(node.first, Name):
+            symbol, _, right = node.links[0]
+            constants = right.items if isinstance(right, Listing) else (right,)
+            if symbol in ("==", "!=", "in", "not in"):
+                yield from ((node.first, constant) for constant in constants if isinstance(constant, Literal))
 
 
 def check_parents(condition: Condition, known: Mapping[str, Property], where: str) -> None:
@@ -121,3 +155,5 @@ def check_parents(condition: Condition, known: Mapping[str, Property], where: st
             problem = known[parent].problem(value)
             if problem:
                 raise SearchSpaceError(f"{where}: depends_on: {parent} {problem}, got {value!r:.80}")
+    if condition.expression is not None:
+        check_expression(condition.expression, known, f"{where}: depends_on")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from causal_lm import cli, files, records, schema, survey
+from causal_lm import cli, errors, files, records, schema, survey
 
 if TYPE_CHECKING:
     from causal_lm.inference import Opened
@@ -50,7 +50,7 @@ def _answer(
     stops = generation.Stops(ids=tuple(opened.saved["stop_ids"]), max_new_tokens=settings["max_new_tokens"])
     room = (opened.folder.positions or sys.maxsize) - stops.max_new_tokens
     if room < 1:
-        raise survey.SpecError(
+        raise errors.SpecError(
             f"predict.max_new_tokens: {stops.max_new_tokens} leaves no room for a prompt: the model has "
             f"{opened.folder.positions} positions",
             "lower it",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from causal_lm.libraries import transformers
+from causal_lm.libraries import peft, transformers
 from causal_lm.precision import Precision
 
 
@@ -56,11 +57,23 @@ def _batch(
     longest = max(len(prompt) for prompt in prompts)
     ids = torch.tensor([[padding] * (longest - len(p)) + p for p in prompts], device=model.device)
     mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=model.device)
-    with precision.autocast():
-        found = model.generate(
-            input_ids=ids, attention_mask=mask, generation_config=_greedy(padding, stops), use_model_defaults=False
-        )
+    with _settings(model, _greedy(padding, stops)) as plain, precision.autocast():
+        found = plain.generate(input_ids=ids, attention_mask=mask)
     return iter([_cut(row, stops) for row in found[:, longest:].tolist()])
+
+
+@contextmanager
+def _settings(model: Any, wanted: Any) -> Iterator[Any]:
+    """The model with no generation settings but these: its own, such as sampling, would fill whatever they leave open.
+
+    Of a peft model the inner one, whose layers have the adapters.
+    """
+    plain = model.get_base_model() if isinstance(model, peft.PeftModel) else model
+    own, plain.generation_config = plain.generation_config, wanted
+    try:
+        yield plain
+    finally:
+        plain.generation_config = own
 
 
 def _greedy(padding: int, stops: Stops) -> Any:
