@@ -128,7 +128,8 @@ def check_expression(expression: Expression, known: Mapping[str, Property], wher
         for name, literal in _compared(expression.tree):
             problem = known[name.name].problem(literal.constant)
             if problem and known[name.name].options is not None:
-                raise expression.error(f"{name.name} {problem}, got {literal.constant!r:.60}", literal.at)
+                law = f"{name.name} {problem}, got {literal.constant!r:.60}"
+                raise expression.error(law, literal.at)
     except ExpressionError as error:
         raise SearchSpaceError(f"{where}: {error.message}", error.hint) from error
 

@@ -9,8 +9,9 @@ from tao_automl.bank.leaves import Property
 from tao_automl.bank.schema_reader import read_schema
 from tao_automl.bank.skill import read_template
 from tao_automl.bank.spec_tree import assign, flatten, lookup, nest, remove
-from tao_automl.domain.fixed import fresh
+from tao_automl.domain.expressions import Expression, ExpressionError
 from tao_automl.domain.json_types import JsonValue
+from tao_automl.domain.json_values import fresh
 from tao_automl.domain.nearest import nearest_hint
 from tao_automl.domain.ordering import parents_first
 from tao_automl.errors import SettingsError
@@ -99,8 +100,9 @@ def render_spec(
 ) -> dict[str, Any]:
     """Template <- overrides <- fixed values <- params, without the keys whose condition does not hold.
 
-    The same arguments give the same spec, key order included. Raises SkillError for the template, SettingsError for
-    overrides and parameters.
+    What the schema derives is computed from the rest, unless an override or a fixed value gives it. The same arguments
+    give the same spec, key order included. Raises SkillError for the template, SettingsError for overrides, parameters
+    and what cannot be computed.
     """
     skill.action(action)
     properties = known_properties(skill, action)
@@ -109,8 +111,8 @@ def render_spec(
     spec = reduce(
         lambda spec, layer: apply_overrides(spec, layer, shorthands, properties), layers, read_template(skill, action)
     )
-    for name in _inactive(spec, properties):
-        remove(spec, name)
+    given = {*_spelled_out(overrides or {}, shorthands), *_spelled_out(fixed_values or {}, shorthands)}
+    _settle(spec, properties, given)
     return spec
 
 
@@ -118,17 +120,33 @@ def _in_order(values: Mapping[str, JsonValue] | None) -> dict[str, JsonValue]:
     return dict(sorted((values or {}).items()))
 
 
-def _inactive(spec: Mapping[str, Any], properties: Mapping[str, Property]) -> list[str]:
-    """Parents before children: the child of an inactive parameter is inactive."""
-    conditions = {name: leaf.condition for name, leaf in properties.items()}
+def _settle(spec: dict[str, Any], properties: Mapping[str, Property], given: set[str]) -> None:
+    """Removes what is inactive and computes what is derived, unless it was given. The child of an inactive parameter
+    is inactive, and so is what is derived from it. Raises SettingsError for what cannot be computed.
+    """
     active: dict[str, JsonValue] = {}
-    found = []
-    for name in parents_first({name: when.parents if when else () for name, when in conditions.items()}):
-        when = conditions[name]
-        if when is not None and not when.holds(active):
-            found.append(name)
-        else:
-            active[name] = lookup(spec, name, properties[name].default)
+    for name in parents_first({name: leaf.inputs for name, leaf in properties.items()}):
+        leaf = properties[name]
+        computed = leaf.derived if name not in given else None
+        absent = computed is not None and not all(key in active for key in computed.names)
+        if absent or (leaf.condition is not None and not leaf.condition.holds(active)):
+            remove(spec, name)
+            continue
+        if computed is not None:
+            assign(spec, name, _computed(leaf, computed, active))
+        active[name] = lookup(spec, name, leaf.default)
+
+
+def _computed(leaf: Property, expression: Expression, values: Mapping[str, JsonValue]) -> JsonValue:
+    try:
+        found = expression.evaluate(values)
+    except ExpressionError as error:
+        raise SettingsError(f"{leaf.name}: {error.message}", error.hint) from error
+    if leaf.types == ("integer",) and isinstance(found, float) and found.is_integer():
+        found = int(found)
+    problem = leaf.problem(found)
+    if problem:
+        raise SettingsError(f"{leaf.name}: `{expression.text}` {problem}, got {found!r:.80}")
     return found
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tao_automl.domain.conditions import same_json
-from tao_automl.domain.fixed import fresh
 from tao_automl.domain.json_types import JsonValue
+from tao_automl.domain.json_values import fresh, same_json
 from tao_automl.errors import SettingsError
 
 

@@ -22,7 +22,7 @@ VERSIONS = "versions.yaml"
 _PLACES = ("*.md", "docs/**/*.md", "skills/**/*.md", "skills/**/*.yaml", "skills/**/*.yml", "skills/**/*.sh")
 _SIZE_LIMIT = 2_000_000
 _MARK = re.compile(r"#\s*versions-key:\s*(?P<key>[\w.\-]+)\s*$")
-_LINE = re.compile(r"(?P<before>(?:.*\s)?(?:\w+=(?!=))?[\"']?)(?P<value>[^\s\"'{},]+)(?P<after>[\"']?\s*)")
+_LINE = re.compile(r"(?P<before>(?:.*\s)?(?:\w+=(?!=))?[\"']?)(?P<value>[^\s\"'{}]*[^\s\"'{},])(?P<after>[\"']?\s*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,7 +87,7 @@ def make_plan(
         max_concurrent=slots,
         metric=problem.objective.metric,
         direction=problem.objective.direction.value,
-        parameters=[row for row in rows if row["type"] != "fixed"],
+        parameters=[row for row in rows if row["type"] not in ("fixed", "derived")],
         fixed={**setup.settings.fixed_parameters, **setup.jobs.overrides.get(arguments.action, {})},
         first_batch=first_batch(setup, slots),
         estimate=_estimate(setup, slots),

@@ -70,6 +70,7 @@ def prepare(arguments: Arguments, platform: Capacity) -> Setup:
         hyperparameters=arguments.automl_hyperparameters,
         custom_param_ranges=arguments.custom_param_ranges or None,
         fixed=_fixed(settings, overrides[arguments.action], arguments, skill.fidelity.key if skill.fidelity else None),
+        context=_context(arguments, skill, settings),
     )
     problem = Problem(
         space=reading.space,
@@ -238,6 +239,14 @@ def _fixed(
             f"{clash[0]}: it is to be searched and has a fixed value at the same time", "keep one of them"
         )
     return {**overrides, **settings.fixed_parameters} or None
+
+
+def _context(arguments: Arguments, skill: Skill, settings: RunSettings) -> dict[str, Any]:
+    """What every job of the run sets by itself, and conditions, constraints and derived parameters may ask for."""
+    fidelity = fidelity_for(skill, settings)
+    named = {skill.gpu_spec_key: arguments.gpu_count or 0, skill.node_spec_key: arguments.num_nodes}
+    budget = {fidelity.key: fidelity.high} if fidelity else {}
+    return {key: value for key, value in named.items() if key is not None} | budget
 
 
 def _jobs(

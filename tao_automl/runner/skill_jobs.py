@@ -40,7 +40,8 @@ class SkillJobs:
     env: Mapping[str, str] = field(default_factory=dict)
 
     def training(self, key: str, params: JsonObject, budget: int, resume: Resume | None) -> JobSpec:
-        return self._job(key, self.action, self.training_spec(params, budget, resume), resume.job if resume else None)
+        after = resume.job if resume and self._action(self.action).input_key("resume") else None
+        return self._job(key, self.action, self.training_spec(params, budget, resume), after)
 
     def training_spec(self, params: JsonObject, budget: int, resume: Resume | None = None) -> dict[str, Any]:
         """The nested spec that trains a configuration."""

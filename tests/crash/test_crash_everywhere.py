@@ -1,12 +1,10 @@
 """A runner that dies at any effect, before it or after it, and is started again, reaches the same end.
 
-Every searcher that is installed, in every scenario. The small searcher of `scenarios` is killed at every point; the
-installed ones at every point too as long as that fits `SECONDS` in all, else at as many as fit, evenly spread.
+Every searcher that is installed, and the small one of `scenarios`, in every scenario, at every point.
 """
 
 import dataclasses
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -22,7 +20,6 @@ from tao_automl.store.memory import MemoryJournal
 from tao_automl.store.sqlite import SqliteJournal, open_sqlite
 from tao_automl.testing.fuse import Fuse, Side
 
-SECONDS = 30.0  # of processor time, for all installed searchers together
 MakeSearcher = Callable[[Problem], Searcher]
 Point = tuple[int, Side]
 
@@ -76,14 +73,6 @@ def _undisturbed(scenario: Scenario, make_searcher: MakeSearcher) -> tuple[Outco
     return end, [(at, side) for at in range(1, fuse.count + 1) for side in ("before", "after")]
 
 
-def _affordable(points: list[Point], scenario: Scenario, make_searcher: MakeSearcher) -> Iterator[Point]:
-    began = time.process_time()
-    _undisturbed(scenario, make_searcher)
-    lives = int(SECONDS / len(INSTALLED) / len(SCENARIOS) / max(1e-6, time.process_time() - began))
-    step = max(1, -(-len(points) // max(3, lives)))
-    return iter(points[::step])
-
-
 def _check(expected: Outcome, rig: Rig, *deaths: Point, downtime: float = 0.0) -> None:
     engine = rig.live_through(*(Fuse(at=at, side=side) for at, side in deaths), downtime=downtime)
     story = ", then ".join(f"{side} effect {at}" for at, side in deaths)
@@ -101,7 +90,7 @@ def test_the_small_searcher_dies_everywhere(scenario: Scenario) -> None:
 @pytest.mark.parametrize("name", INSTALLED)
 def test_installed_searchers_die_everywhere(name: str, scenario: Scenario) -> None:
     expected, points = _undisturbed(scenario, INSTALLED[name])
-    for point in _affordable(points, scenario, INSTALLED[name]):
+    for point in points:
         _check(expected, Rig(scenario=scenario, make_searcher=INSTALLED[name], make_journal=_memory()), point)
 
 

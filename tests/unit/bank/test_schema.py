@@ -173,7 +173,7 @@ def test_a_default_outside_the_searched_range_moves_and_says_so(toy):
         (
             "train.optim.lr",
             {"derived": "2 * model.depth"},
-            "'derived' is not supported yet by this version, got '2 * model.depth'",
+            "a derived parameter is never searched: automl_enabled must be false, got True",
         ),
         (
             "train.optim.lr",
@@ -197,8 +197,8 @@ def test_a_default_outside_the_searched_range_moves_and_says_so(toy):
         ),
         (
             "train.optim.lr",
-            {"depends_on": "model.kind == 'mlp'"},
-            "depends_on as an expression is not supported yet by this version",
+            {"depends_on": "model.kind == 'mlpp'"},
+            "depends_on: model.kind must be one of ['mlp', 'forest'], got 'mlpp'\n    model.kind == 'mlpp'",
         ),
         (
             "train.optim.lr",
@@ -209,7 +209,11 @@ def test_a_default_outside_the_searched_range_moves_and_says_so(toy):
         ("model.kind", {"enum": []}, "enum must be a list of values, got []"),
         ("model.kind", {"default": "cnn"}, "default must be one of ['mlp', 'forest'], got 'cnn'"),
         ("model.kind", {"option_weights": [1]}, "model.kind: one finite weight >= 0 per option"),
-        ("model.kind", {"enum": ...}, "numbers, booleans and enums can be searched, got type string without enum"),
+        (
+            "train.optim.lr",
+            {"type": "object", "default": {}, "minimum": ..., "maximum": ...},
+            "numbers, booleans, texts, lists and enums can be searched, got type object without enum",
+        ),
         ("model.kind", {"automl_enabled": False}, "model.kind: automl_enabled must be true, got none or false"),
     ],
 )
@@ -232,8 +236,9 @@ def test_a_default_must_lie_on_its_own_grid(toy):
         (("properties",), ..., "(root): a schema must have properties"),
         (
             ("automl_constraints",),
-            ["a <= b"],
-            "automl_constraints: constraints are not supported yet by this version, got ['a <= b']",
+            ["model.depth <= model.tree"],
+            "automl_constraints[0]: model.tree: no such property of this schema\n"
+            "    model.depth <= model.tree\n                   ^",
         ),
         (
             ("automl_default_parameters",),

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +42,15 @@ def main() -> int:
 def write(out: Path, args: argparse.Namespace) -> dict[str, Any]:
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
     import torch
-    import transformers
 
+    transformers: Any = import_module("transformers")
     transformers.utils.logging.disable_progress_bar()
     tokenizer = _tokenizer()
     torch.manual_seed(args.seed)
     model = transformers.AutoModelForCausalLM.from_config(_config(args, len(tokenizer)))
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
+    (out / "model.safetensors").chmod((out / "config.json").stat().st_mode)  # safetensors leaves it to its owner
     return {
         "model_path": str(out.resolve()),
         "type": args.type,
@@ -59,8 +61,7 @@ def write(out: Path, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _config(args: argparse.Namespace, vocabulary: int) -> Any:
-    import transformers
-
+    transformers: Any = import_module("transformers")
     marks = {"vocab_size": vocabulary, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
     if args.type == "gpt2":
         return transformers.GPT2Config(
@@ -80,7 +81,6 @@ def _config(args: argparse.Namespace, vocabulary: int) -> Any:
 
 def _tokenizer() -> Any:
     """Bytes without merges, and a start token before every text."""
-    import transformers
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -92,6 +92,7 @@ def _tokenizer() -> Any:
         single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", vocabulary["<s>"])]
     )
     tokenizer.add_special_tokens([AddedToken(mark, special=True) for mark in MARKS])
+    transformers: Any = import_module("transformers")
     fast = transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>"
     )

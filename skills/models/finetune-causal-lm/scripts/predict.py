@@ -60,9 +60,7 @@ def _answer(
     shortened = sum(map(len, cut)) < sum(map(len, prompts))
     if shortened:
         cli.log("warning: some prompts are longer than the model and lost their beginning")
-    answers = generation.generate(
-        model, cut, settings["batch_size"], encoder.padding, stops, opened.precision
-    )
+    answers = generation.generate(model, cut, settings["batch_size"], encoder.padding, stops, opened.precision)
     return [
         {
             "line": row.line,

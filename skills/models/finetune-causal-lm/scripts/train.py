@@ -17,14 +17,16 @@ def main(config: Path) -> int:
     facts = survey.take(job)
     cli.require_libraries()
     # torch takes seconds to import: only after everything that can be refused without it has been looked at
-    from causal_lm import distributed, training
+    from causal_lm import distributed, machine
 
-    training.check_machine(job)
+    machine.check_machine(job)
     if distributed.must_launch(job.train.num_gpus):
         return distributed.launch(Path(__file__), config, job.train.num_gpus)
     distributed.end_with_launcher()
     for warning in facts.warnings:
         cli.log(f"warning: {warning}")
+    from causal_lm import training
+
     training.train(job, facts)
     return 0
 

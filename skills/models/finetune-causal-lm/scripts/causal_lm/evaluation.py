@@ -48,9 +48,7 @@ def exact_match(
     """The share of greedy answers that are the expected text, but for white space at both ends."""
     mine = examples[world.rank :: world.size]
     answers = generate(model, [e.prompt.tolist() for e in mine], batch_size, encoder.padding, stops, precision)
-    right = sum(
-        encoder.decode(answer.ids) == _as_text(example) for example, answer in zip(mine, answers, strict=True)
-    )
+    right = sum(encoder.decode(answer.ids) == _as_text(example) for example, answer in zip(mine, answers, strict=True))
     total = world.add_up(torch.tensor(float(right), dtype=torch.float64, device=world.device))
     return float(total) / len(examples)
 

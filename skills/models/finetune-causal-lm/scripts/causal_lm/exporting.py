@@ -34,6 +34,7 @@ def export(opened: Opened, checkpoint: Path, results: Path, settings: Mapping[st
     def fill(folder: Path) -> None:
         expected = _write_model(opened, folder, settings["dtype"]) if merged else _write_adapter(opened, folder)
         opened.encoder.tokenizer.save_pretrained(folder)
+        _make_readable(folder)
         difference = _difference(_load(opened, folder, merged), expected, settings["tolerance"])
         card.update(_card(opened, checkpoint, folder, merged, difference, settings["tolerance"]))
         write_json(folder / CARD, card)
@@ -58,14 +59,22 @@ def _write_adapter(opened: Opened, folder: Path) -> Tensor:
     model = opened.finetuned()
     model.peft_config["default"].base_model_name_or_path = str(opened.folder.path.resolve())
     model.save_pretrained(folder, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)  # a form that nobody filled in
     return _probe(model)
+
+
+def _make_readable(folder: Path) -> None:
+    """The weights by everybody who may read the rest: safetensors leaves them to their owner."""
+    mode = (folder / "tokenizer_config.json").stat().st_mode
+    for file in folder.glob("*.safetensors"):
+        file.chmod(mode)
 
 
 def _stored_dtype(opened: Opened) -> torch.dtype:
     """The format that the base model was stored in."""
     config = opened.folder.config
-    found = getattr(torch, str(config.get("dtype") or config.get("torch_dtype")), None)
-    return found if found in DTYPES.values() else torch.float32
+    name = str(config.get("dtype") or config.get("torch_dtype"))
+    return {str(kind).removeprefix("torch."): kind for kind in DTYPES.values()}.get(name, torch.float32)
 
 
 def _load(opened: Opened, folder: Path, merged: bool) -> Any:

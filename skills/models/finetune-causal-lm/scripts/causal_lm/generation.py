@@ -50,9 +50,7 @@ def generate(
 
 
 @torch.inference_mode()
-def _batch(
-    model: Any, prompts: list[list[int]], padding: int, stops: Stops, precision: Precision
-) -> Iterator[Answer]:
+def _batch(model: Any, prompts: list[list[int]], padding: int, stops: Stops, precision: Precision) -> Iterator[Answer]:
     """Prompts are padded on the left, so that the answers begin at the same place."""
     longest = max(len(prompt) for prompt in prompts)
     ids = torch.tensor([[padding] * (longest - len(p)) + p for p in prompts], device=model.device)

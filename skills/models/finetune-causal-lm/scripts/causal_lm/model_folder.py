@@ -100,7 +100,7 @@ def _config(folder: Path) -> dict[str, Any]:
 def _refuse_other_kinds(folder: Path, config: Mapping[str, Any]) -> None:
     kind = config.get("model_type")
     if not isinstance(kind, str):
-        raise SpecError(f"{folder / 'config.json'}: names no model_type", "it is not the config of a transformers model")
+        raise SpecError(f"{folder / 'config.json'}: names no model_type", "it is no config of a transformers model")
     if config.get("is_encoder_decoder"):
         raise SpecError(f"{folder}: {kind!r} is an encoder-decoder model, not a causal language model")
     if config.get("quantization_config"):
@@ -137,7 +137,7 @@ def _whole(file: Path) -> Path:
         raise SpecError(f"{file.parent}: {file.name} is missing", "the download was not finished; fetch it again")
     with open(file, "rb") as handle:
         if handle.read(len(LFS_MARK)) == LFS_MARK:
-            raise SpecError(f"{file}: is a Git LFS pointer, not the weights", "run `git lfs pull` in the model's folder")
+            raise SpecError(f"{file}: is a Git LFS pointer, not the weights", "run `git lfs pull` in the model folder")
     return file
 
 
@@ -150,17 +150,20 @@ def _count_parameters(weights: tuple[Path, ...]) -> int | None:
 
 def _parameters_in(file: Path) -> int:
     size = file.stat().st_size
+    damaged = SpecError(f"{file}: not a safetensors file", "the download was damaged; fetch it again")
     try:
         with open(file, "rb") as handle:
             (length,) = struct.unpack("<Q", handle.read(8))
-            header = json.loads(handle.read(length)) if length <= size - 8 else None
+            if length > size - 8:
+                raise damaged
+            header: dict[str, Any] = json.loads(handle.read(length))
         tensors = [entry for name, entry in header.items() if name != "__metadata__"]
-        end = max((entry["data_offsets"][1] for entry in tensors), default=0)
-        counted = sum(math.prod(entry["shape"]) for entry in tensors)
+        needed = 8 + length + max((entry["data_offsets"][1] for entry in tensors), default=0)
+        counted: int = sum(math.prod(entry["shape"]) for entry in tensors)
     except (struct.error, ValueError, AttributeError, KeyError, TypeError, RecursionError):
-        raise SpecError(f"{file}: not a safetensors file", "the download was damaged; fetch it again") from None
-    if size != 8 + length + end:
-        raise SpecError(f"{file}: has {size} bytes, {8 + length + end} are needed", "fetch the file again")
+        raise damaged from None
+    if size != needed:
+        raise SpecError(f"{file}: has {size} bytes, {needed} are needed", "fetch the file again")
     return counted
 
 

@@ -47,7 +47,7 @@ def make_trainable(model: Any, spec: ModelSpec, seed: int) -> Any:
         return peft.get_peft_model(model, lora_config(model, spec.lora))
     model.requires_grad_(True)
     if spec.freeze_embeddings:
-        for module in (*model.modules(),):
+        for module in model.modules():
             if isinstance(module, nn.Embedding) or module is model.get_output_embeddings():
                 module.requires_grad_(False)
     return model
@@ -90,9 +90,10 @@ def trained_tensors(model: nn.Module) -> dict[str, nn.Parameter]:
 def set_trained(model: nn.Module, saved: Mapping[str, Tensor], setting: str) -> None:
     """Raises SpecError where a checkpoint's tensors are not those of the model."""
     trained = trained_tensors(model)
-    different = trained.keys() ^ saved.keys() | {n for n in trained.keys() & saved.keys() if trained[n].shape != saved[n].shape}
-    if different:
-        raise SpecError(f"{setting}: the checkpoint does not fit the model: {sorted(different)[0]} differs")
+    shapes, wanted = ({name: tuple(t.shape) for name, t in tensors.items()} for tensors in (saved, trained))
+    if shapes != wanted:
+        name = min(name for name, _ in shapes.items() ^ wanted.items())
+        raise SpecError(f"{setting}: the checkpoint does not fit the model: {name} differs")
     with torch.no_grad():
         for name, weight in trained.items():
             weight.copy_(saved[name])

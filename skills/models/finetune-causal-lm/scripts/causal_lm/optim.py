@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import math
-from importlib.util import find_spec
 
 import torch
 from torch import nn
 
-from causal_lm.errors import SpecError
 from causal_lm.network import trained_tensors
 from causal_lm.spec import OptimSpec
-
-
-def check_optimizer(spec: OptimSpec, device: torch.device) -> None:
-    """Raises SpecError for an optimizer that this machine cannot run; before a model is loaded."""
-    if spec.name != "adamw_8bit":
-        return
-    if find_spec("bitsandbytes") is None:
-        raise SpecError(
-            "train.optim.name: adamw_8bit needs the package bitsandbytes, which is not installed",
-            "pip install bitsandbytes, or use adamw",
-        )
-    if device.type != "cuda":
-        raise SpecError("train.optim.name: adamw_8bit needs a GPU", "use adamw")
 
 
 def build_optimizer(model: nn.Module, spec: OptimSpec) -> torch.optim.Optimizer:

@@ -43,8 +43,7 @@ def _difference(model: Any, precision: Precision) -> float:
     scorer = Scorer(model, precision)
     packed, apart = ([tuple(examples)], [(example,) for example in examples])
     found = [
-        scorer.logits(model, collate(sequences, 0).to(model.device)).log_softmax(dim=1)
-        for sequences in (packed, apart)
+        scorer.logits(model, collate(sequences, 0).to(model.device)).log_softmax(dim=1) for sequences in (packed, apart)
     ]
     scorer.close()
     return float((found[0] - found[1]).abs().max())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,9 +30,7 @@ class Batch:
     predicts: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(
-            **{name: getattr(self, name).to(device, non_blocking=True) for name in self.__dataclass_fields__}
-        )
+        return Batch(**{name: getattr(self, name).to(device, non_blocking=True) for name in self.__dataclass_fields__})
 
     @property
     def labels(self) -> Tensor:
@@ -48,9 +47,9 @@ class Batch:
         length = self.ids.shape[1]
         same = self.segments[:, :, None] == self.segments[:, None, :]
         seen = torch.ones(length, length, dtype=torch.bool, device=self.ids.device).tril() & same
-        return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill(
-            ~seen, torch.finfo(dtype).min
-        )[:, None]
+        return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill(~seen, torch.finfo(dtype).min)[
+            :, None
+        ]
 
 
 def pack(examples: Sequence[Example], max_length: int) -> list[Sequence_]:
@@ -82,7 +81,7 @@ def share(batch: Sequence[Sequence_], rank: int, size: int, most: int) -> list[l
     All processes get the same number of parts; empty ones at the end where the batch does not go round.
     """
     mine = sorted(batch[rank::size], key=length_of, reverse=True)
-    rounds = -(-(-(-len(batch) // size)) // most)
+    rounds = math.ceil(len(batch[::size]) / most)  # the first process has most
     return [mine[i * most : (i + 1) * most] for i in range(rounds)]
 
 

@@ -171,9 +171,7 @@ class Trainer:
 
     def _batch(self, step: int) -> list[Sequence_]:
         epoch, within = self.calendar.place_of(step)
-        return batch_of(
-            self.sequences, self.settings.batch_size, seed=self.settings.seed, epoch=epoch, step=within
-        )
+        return batch_of(self.sequences, self.settings.batch_size, seed=self.settings.seed, epoch=epoch, step=within)
 
     def _step(self, step: int, batch: list[Sequence_]) -> float:
         """One optimizer step; the sum of the losses of all its answer tokens, over all processes.
@@ -221,9 +219,7 @@ class Trainer:
 
     def _validate(self) -> dict[str, float]:
         encoder, examples = self.corpus.encoder, self.corpus.validation
-        metrics = measure(
-            self.model, self.scorer, examples, self.settings.eval_batch_size, encoder.padding, self.world
-        )
+        metrics = measure(self.model, self.scorer, examples, self.settings.eval_batch_size, encoder.padding, self.world)
         if not math.isfinite(metrics["eval_loss"]):
             raise self._diverged(", on validation data")
         asked = examples[: self.settings.exact_match_samples]

@@ -11,16 +11,15 @@ import torch
 
 from causal_lm import checkpoint
 from causal_lm.cli import emit_metrics, log
-from causal_lm.distributed import World, check_gpus, device_for, join_world
+from causal_lm.distributed import World, join_world
 from causal_lm.encoding import Encoder, common_end, fingerprint, largest_id
 from causal_lm.errors import SpecError
 from causal_lm.generation import stop_ids
 from causal_lm.libraries import VERSIONS
 from causal_lm.memory import gpu_memory
 from causal_lm.network import embedded_tokens, load_base, load_tokenizer, make_trainable
-from causal_lm.optim import check_optimizer
 from causal_lm.packing_probe import check_packing
-from causal_lm.precision import Precision, choose_precision
+from causal_lm.precision import choose_precision
 from causal_lm.spec import TrainJob
 from causal_lm.survey import Survey
 from causal_lm.trainer import Corpus, Origin, Trainer
@@ -29,14 +28,6 @@ SAVES_MEMORY = (
     "lower train.micro_batch_size and train.eval_batch_size, or set model.gradient_checkpointing: true; both train the "
     "same model. Then dataset.max_length, and model.method: lora"
 )
-
-
-def check_machine(job: TrainJob) -> None:
-    """Raises SpecError for GPUs, a number format or an optimizer that this machine does not have."""
-    check_gpus(job.train.num_gpus)
-    device = device_for(job.train.num_gpus)
-    choose_precision(job.train.precision, device)
-    check_optimizer(job.train.optim, device)
 
 
 def train(job: TrainJob, survey: Survey) -> None:
@@ -83,9 +74,7 @@ def _corpus(job: TrainJob, survey: Survey, encoder: Encoder) -> Corpus:
     )
 
 
-def _trainer(
-    job: TrainJob, survey: Survey, corpus: Corpus, world: World, saved: Mapping[str, Any] | None
-) -> Trainer:
+def _trainer(job: TrainJob, survey: Survey, corpus: Corpus, world: World, saved: Mapping[str, Any] | None) -> Trainer:
     precision = choose_precision(job.train.precision, world.device)
     base = load_base(survey.model, precision.weights(job.model.method)).to(world.device)
     _check_vocabulary(base, corpus, survey)
