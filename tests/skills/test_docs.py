@@ -77,7 +77,7 @@ def parse(words: list[str], page: Path) -> None:
             if not hasattr(command, "resolve_command"):
                 return
             _, command, rest = command.resolve_command(parent, [*parent._protected_args, *parent.args])
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # click raises types of its own, of which typer has a copy
         if type(error).__name__ != "Exit":  # --help and --version end so
             pytest.fail(f"{name(page)}: tao-automl {' '.join(words)}: {error}")
 
