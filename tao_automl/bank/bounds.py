@@ -74,15 +74,16 @@ def _inferred_scale(leaf: Property, low: float, high: float) -> Scale:
     default: Any = leaf.default
     if leaf.types == ("integer",) or not (low > 0 or default > 0):
         return Scale.LINEAR
-    if _names_a_log_quantity(leaf.name) and (low >= 0 or low == -math.inf):
+    if names_a_log_quantity(leaf.name) and (low >= 0 or low == -math.inf):
         return Scale.LOG
     probability = leaf.node.get("minimum", leaf.node.get("exclusiveMinimum")) == 0 and high == 1
     near_zero = low >= 0 and math.isfinite(high) and 0 < default * _NEAR_ZERO <= high
     return Scale.LOG if near_zero and not probability else Scale.LINEAR
 
 
-def _names_a_log_quantity(name: str) -> bool:
-    last = name.rpartition(".")[2].lower()
+def names_a_log_quantity(name: str) -> bool:
+    """Whether the last part of a name says that it is a step size, a small constant or the like."""
+    last = name.rpartition(".")[2].partition("[")[0].lower()
     return any(last == word or last.endswith(f"_{word}") for word in _LOG_NAMES)
 
 

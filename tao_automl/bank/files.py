@@ -46,6 +46,16 @@ def parse_json(text: str) -> JsonValue:
     return value
 
 
+def parse_loose_json(text: str) -> JsonValue:
+    """As `parse_json`, but for the words NaN, Infinity and -Infinity, which are floats then. Raises Unreadable."""
+    try:
+        value: JsonValue = json.loads(text, object_pairs_hook=_distinct)
+    except (RecursionError, ValueError) as error:
+        raise Unreadable(f"must be JSON: {error!s:.200}") from error
+    check_nesting(value, finite=False)
+    return value
+
+
 def _distinct(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -59,18 +69,18 @@ def _no_constant(word: str) -> JsonValue:
     raise Unreadable(f"must be JSON, which has no {word}; leave the bound out, or write a number")
 
 
-def check_nesting(value: JsonValue) -> None:
+def check_nesting(value: JsonValue, *, finite: bool = True) -> None:
     """Iterative, because a deep file must not exhaust the stack either."""
     level: list[JsonValue] = [value]
     for _ in range(DEPTH_LIMIT):
-        level = [child for item in level for child in _children(item)]
+        level = [child for item in level for child in _children(item, finite)]
         if not level:
             return
     raise Unreadable(f"must be nested at most {DEPTH_LIMIT} deep, got more")
 
 
-def _children(value: JsonValue) -> Iterator[JsonValue]:
-    if isinstance(value, float) and not math.isfinite(value):
+def _children(value: JsonValue, finite: bool) -> Iterator[JsonValue]:
+    if finite and isinstance(value, float) and not math.isfinite(value):
         raise Unreadable("a number must be finite, got one beyond the range of a double")
     if isinstance(value, dict):
         yield from value.values()

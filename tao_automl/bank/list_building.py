@@ -62,7 +62,9 @@ def _fixed(named: Mapping[str, Any], value: JsonValue) -> Fixed:
 def _element_nodes(leaf: Property) -> list[Mapping[str, Any]]:
     first = list(leaf.node.get("prefixItems", ()))
     least, most = leaf.node.get("minItems"), leaf.node.get("maxItems")
-    length = least if least == most and least is not None else len(first) or None
+    length = least if least == most else None
+    if least is None and most is None and first and "items" not in leaf.node:
+        length = len(first)
     if length is None or ("items" not in leaf.node and len(first) < length):
         got = f"(minItems={least}, maxItems={most})"
         raise SearchSpaceError(

@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tao_automl.bank.catalog import SkillSummary, find_bank_root, list_skills
 from tao_automl.bank.declarations import Skill
+from tao_automl.bank.skill import read_skill_info
 from tao_automl.bank.versions import VERSIONS, read_versions
 from tao_automl.errors import SkillError
 
@@ -70,17 +72,23 @@ def _plain(name: str) -> str:
 
 
 def resolve_image(skill: Skill, action: str, root: Path) -> ImageChoice:
-    """The image of an action, and its pin. Raises SkillError for a container model that has none."""
+    """The image of an action, and its pin; None for a Python script of the skill. Raises SkillError for a command of
+    an image that nobody knows."""
     declared = skill.action(action)
     image = declared.container_image or skill.container_image
-    if image is None and skill.runtime == "container":
-        raise SkillError(f"{skill.name}: no public image is known for {action}", "it cannot be run; choose another")
+    if image is None and declared.python_script is None:
+        raise SkillError(f"{skill.name}: {action} needs a container image, and none is public", _reason(skill))
     if image is None:
         return ImageChoice(runtime=skill.runtime)
     pins = _pins(root)
     named = skill.image_key if declared.container_image is None else None
     key = named or next((key for key, value in pins.items() if value == image), None)
     return ImageChoice(runtime=skill.runtime, image=image, key=key, pinned=key is not None and pins.get(key) == image)
+
+
+def _reason(skill: Skill) -> str:
+    info: Any = read_skill_info(skill.path).value
+    return str(info.get("x_automl_disabled_reason") or "it cannot be run; choose another model")
 
 
 def _pins(root: Path) -> Mapping[str, str]:

@@ -135,7 +135,8 @@ class _Reading:
         values = {name: self._given.get(name, properties[name].default) for name in constraint.names}
         if all(name in self._given or properties[name].has_default for name in values) and not constraint.holds(values):
             shown = ", ".join(f"{name}={value!r:.40}" for name, value in values.items())
-            raise self._schema.fault(place, f"the fixed values must keep `{constraint.text}`, got ({shown})")
+            hint = "give the others values that keep it, or search one of them"
+            raise self._schema.fault(place, f"the fixed values must keep `{constraint.text}`, got ({shown})", hint)
 
     def _parameters(self, chosen: Sequence[str], constraints: Sequence[Constraint]) -> dict[str, Parameter]:
         """The chosen, and what their conditions, the constraints and derived parameters ask for."""

@@ -18,14 +18,13 @@ from tao_automl.bank.declarations import (
     RuntimeRequirements,
     Skill,
 )
+from tao_automl.bank.dialect import load_schema
 from tao_automl.bank.digest import skill_digest
-from tao_automl.bank.files import load_json
 from tao_automl.bank.located_yaml import Document, read_yaml
 from tao_automl.bank.skill_faults import find_faults
-from tao_automl.errors import SearchSpaceError, SkillError
+from tao_automl.errors import SkillError
 
 SKILL_INFO = Path("references", "skill_info.yaml")
-SCHEMA_LIMIT = 10_000_000
 _FAULTS_SHOWN = 20
 _IMAGE_KEY = re.compile(r"#\s*versions-key:\s*([\w.\-]+)")
 
@@ -132,7 +131,7 @@ def support_gate(skill: Skill, action: str) -> None:
     for path, what in ((schema, "search space schema"), (template, "complete spec template")):
         if not path.is_file():
             raise SkillError(f"{skill.name}: the action {action!r} must have a {what}, missing: {path}")
-    load_json(schema, SCHEMA_LIMIT, SearchSpaceError)
+    load_schema(schema)
     read_template(skill, action)
 
 

@@ -39,7 +39,7 @@ def check_skill(folder: Path, vocabulary: Vocabulary | None = None, *, root: Pat
     findings: list[Finding] = []
     notes: list[str] = []
     model: Model | None = None
-    if (folder / SKILL_INFO).exists() or folder.parent.name == "models":
+    if _is_model(folder, root):
         model, findings = read_model(folder, complete=root is not None)
         if model is not None:
             findings, notes = check_model(model)
@@ -54,6 +54,11 @@ def check_skill(folder: Path, vocabulary: Vocabulary | None = None, *, root: Pat
         findings += check_evals(folder)
     findings += check_files(folder)
     return SkillReport(name=folder.name, path=folder, findings=tuple(dict.fromkeys(findings)), notes=tuple(notes))
+
+
+def _is_model(folder: Path, root: Path | None) -> bool:
+    """The other layers of a bank have a skill_info.yaml of their own kind."""
+    return folder.parent.name == "models" if root is not None else (folder / SKILL_INFO).exists()
 
 
 def check_named(name: str, vocabulary: Vocabulary | None = None) -> SkillReport:

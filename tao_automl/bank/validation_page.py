@@ -33,7 +33,7 @@ def fault_of(path: Path, rule: str, error: TaoAutoMLError) -> Finding:
     """An error of a reader as a finding; `FILE:LINE: ` in front of its text says where."""
     placed = _PLACED.fullmatch(error.message)
     if placed is None:
-        return Finding(path=path, rule=rule, text=error.message)
+        return Finding(path=path, rule=rule, text=error.message.removeprefix(f"{path}: "))
     return Finding(path=Path(placed["path"]), line=int(placed["line"]), rule=rule, text=placed["text"])
 
 

@@ -213,7 +213,9 @@ class _Page:
             yield self._found(line, "setting", f"no such setting: {name} ({nearest_hint(name, sorted(known))})")
 
     def _lone_flag(self, line: int, flag: str) -> Iterator[Finding]:
-        if self.scope.vocabulary.commands and flag not in self.scope.all_flags:
+        if self.scope.folder.parent.name == "platform" or not self.scope.vocabulary.commands:
+            return  # such a page is about a foreign program, and its options
+        if flag not in self.scope.all_flags:
             text = f"{flag} is no option of {PROGRAM} or of a script; write a foreign one with its program"
             yield self._found(line, "flag", text)
 

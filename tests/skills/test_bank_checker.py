@@ -272,6 +272,19 @@ tao-automl is not looked for here
     assert faults(check_bank(bank, WORDS)) == []
 
 
+def test_pages_of_platforms_name_foreign_options(bank: Path) -> None:
+    shutil.copytree(bank / CORE, bank / "skills/platform/tao-help-me")
+    for name in ("SKILL.md", "evals/evals.json"):
+        swap(f"skills/platform/tao-help-me/{name}", "tao-help", "tao-help-me")(bank)
+    append("skills/platform/tao-help-me/SKILL.md", "`--shm-size`\n")(bank)
+    assert faults(check_bank(bank, WORDS)) == []
+
+
+def test_other_layers_have_a_skill_info_of_their_own_kind(bank: Path) -> None:
+    put(bank, f"{CORE}/references/skill_info.yaml", "name: tao-help\nlaunchable: false\n")
+    assert faults(check_bank(bank, WORDS)) == []
+
+
 def test_without_a_vocabulary_commands_are_not_judged(bank: Path) -> None:
     append(C, "`tao-automl walk --there --setting a=b`, `--alone`\n")(bank)
     assert faults(check_bank(bank)) == []

@@ -246,6 +246,25 @@ def test_images() -> None:
     assert (wrong.returncode, "train" in document(wrong)["error"]["hint"]) == (2, True)
 
 
+def test_images_of_containers(tmp_path: Path) -> None:
+    folder = tmp_path / "skills" / "models" / "train-boxed"
+    info = folder / "references" / "skill_info.yaml"
+    info.parent.mkdir(parents=True)
+    action = "actions: {train: {command: train -e spec.yaml}}\n"
+    common = f"name: train-boxed\nnetwork_arch: boxed\nautoml_enabled: false\n{action}"
+    (tmp_path / "versions.yaml").write_text("images: {boxed: 'name:1'}\n")
+
+    def resolve() -> Done:
+        return call("resolve_tao_image.py", "boxed", TAO_SKILL_BANK_PATH=str(tmp_path))
+
+    info.write_text(f"{common}container_image: name:1  # versions-key: images.boxed\n")
+    assert (resolve().stdout, resolve().stderr) == ("name:1\n", "")
+    info.write_text(f"{common}container_image: name:0  # versions-key: images.boxed\n")
+    assert "does not pin" in resolve().stderr
+    info.write_text(f"{common}x_automl_disabled_reason: Use another.\n")
+    assert (resolve().returncode, "Use another." in resolve().stderr) == (2, True)
+
+
 def test_capabilities(bank: Path) -> None:
     found = document(call("list_tao_capabilities.py", "--format", "json", TAO_SKILL_BANK_PATH=str(bank)))
     assert [skill["name"] for skill in found["skills"]["core"]] == ["tao-help"]

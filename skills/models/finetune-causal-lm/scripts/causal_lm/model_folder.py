@@ -83,8 +83,8 @@ def _existing(path: str | None, setting: str) -> Path:
         return folder
     raise SpecError(
         f"{setting}: {path!r} is not a folder",
-        "nothing is downloaded by training: fetch the model first (`hf download OWNER/NAME --local-dir FOLDER`) "
-        "and name that folder",
+        "nothing is downloaded: fetch the model first (`hf download OWNER/NAME --local-dir FOLDER`) and give the "
+        "absolute path of that folder",
     )
 
 

@@ -88,8 +88,13 @@ def _trainer(job: TrainJob, survey: Survey, corpus: Corpus, world: World, saved:
 
 
 def _save_memory(model: Any, survey: Survey) -> None:
+    """transformers renamed the switch; of both names the newer one is used where it is known."""
+    how = {"use_reentrant": False}
     try:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        if hasattr(model, "activation_checkpointing_enable"):
+            model.activation_checkpointing_enable(activation_checkpointing_kwargs=how)
+        else:
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=how)
     except ValueError:
         raise SpecError(
             f"model.gradient_checkpointing: models of type {survey.model.kind!r} cannot do it", "set it to false"
