@@ -11,6 +11,7 @@ from tao_automl.errors import SearchSpaceError
 
 _LOG_NAMES = ("lr", "learning_rate", "weight_decay", "eps", "temperature", "alpha")
 _NEAR_ZERO = 10  # a default this many times nearer to 0 than the maximum asks for a logarithm
+_LEAST_PROBABILITY = 1e-3  # a default below this in [0, 1] is a small constant, no probability
 _BELOW_DEFAULT = 1000  # where a log range begins, if the author gave no place above 0
 _ABOVE_DEFAULT = 100  # where it ends, if the author gave no end
 
@@ -41,12 +42,12 @@ def bounds_of(leaf: Property, custom: Mapping[str, Any]) -> Bounds:
         legal_low=legal_low,
         legal_high=legal_high,
         scale=Scale(named) if named else _inferred_scale(leaf, low, high),
-        inferred=named is None,
+        inferred=named is None or leaf.node.get("x_scale_inferred") is True,
         step=custom.get("step", leaf.node.get("multipleOf")),
     )
     if found.scale in (Scale.LOG, Scale.POWER2):
         found = _above_zero(leaf, found)
-    if found.inferred and found.scale is Scale.LOG:
+    if named is None and found.scale is Scale.LOG:
         found = _noted(found, f"{leaf.name}: scale log was inferred; write a scale into the schema to decide it")
     return _on_multiples(leaf, _inside_open_ends(leaf, found, custom))
 
@@ -76,7 +77,8 @@ def _inferred_scale(leaf: Property, low: float, high: float) -> Scale:
         return Scale.LINEAR
     if names_a_log_quantity(leaf.name) and (low >= 0 or low == -math.inf):
         return Scale.LOG
-    probability = leaf.node.get("minimum", leaf.node.get("exclusiveMinimum")) == 0 and high == 1
+    unit = leaf.node.get("minimum", leaf.node.get("exclusiveMinimum")) == 0 and high == 1
+    probability = unit and default >= _LEAST_PROBABILITY
     near_zero = low >= 0 and math.isfinite(high) and 0 < default * _NEAR_ZERO <= high
     return Scale.LOG if near_zero and not probability else Scale.LINEAR
 
@@ -94,7 +96,8 @@ def _above_zero(leaf: Property, bounds: Bounds) -> Bounds:
     if default <= 0 and (bounds.low <= 0 or bounds.high == math.inf):
         return bounds
     if bounds.high == math.inf:
-        bounds = replace(bounds, high=min(default * _ABOVE_DEFAULT, bounds.legal_high))
+        end = default * _ABOVE_DEFAULT if whole else float(f"{default * _ABOVE_DEFAULT:.12g}")
+        bounds = replace(bounds, high=min(end, bounds.legal_high))
         bounds = _noted(
             bounds, f"{leaf.name}: no upper bound, so the search ends at default x {_ABOVE_DEFAULT} = {bounds.high!r}"
         )
@@ -114,10 +117,13 @@ def _inside_open_ends(leaf: Property, bounds: Bounds, custom: Mapping[str, Any])
     if leaf.types == ("integer",) or not (math.isfinite(bounds.low) and math.isfinite(bounds.high)):
         return bounds
     margin = (bounds.high - bounds.low) / _BELOW_DEFAULT
-    if "exclusiveMinimum" in leaf.node and bounds.low == bounds.legal_low:
+    node = leaf.node
+    open_low = node.get("exclusiveMinimum", -math.inf) >= node.get("minimum", -math.inf) and "exclusiveMinimum" in node
+    open_high = node.get("exclusiveMaximum", math.inf) <= node.get("maximum", math.inf) and "exclusiveMaximum" in node
+    if open_low and bounds.low == bounds.legal_low:
         bounds = replace(bounds, low=float(f"{leaf.node['exclusiveMinimum'] + margin:.6g}"))
         bounds = _noted(bounds, f"{leaf.name}: the lower bound is exclusive, so the search begins at {bounds.low!r}")
-    if "exclusiveMaximum" in leaf.node and bounds.high == bounds.legal_high:
+    if open_high and bounds.high == bounds.legal_high:
         bounds = replace(bounds, high=float(f"{leaf.node['exclusiveMaximum'] - margin:.6g}"))
         bounds = _noted(bounds, f"{leaf.name}: the upper bound is exclusive, so the search ends at {bounds.high!r}")
     return bounds

@@ -146,7 +146,7 @@ def _listed(
             for name in names:
                 matching = _matching(str(name), prefix, leaves)
                 found.update(dict.fromkeys(matching))
-                if not matching:
+                if not matching and key == _LISTED[0]:
                     notes.append(f"{key}: {name!s:.80}: no such parameter in this schema; ignored")
         if isinstance(node.get("properties"), dict):
             waiting += [(f"{prefix}{part}.", child) for part, child in node["properties"].items()]

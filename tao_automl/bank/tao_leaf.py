@@ -143,11 +143,11 @@ class _Leaf:
             if value is not None:
                 found[key] = value
         for key, value in self.math.bounds.items():
-            tighter = max if "inimum" in key else min
-            found[key] = tighter(value, found.get(key, value))
+            found[key] = (max if "inimum" in key else min)(value, found.get(key, value))
         for open_end, end in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
-            if open_end in found and end in found and (found[open_end] >= found[end]) == (end == "minimum"):
-                del found[end]
+            if open_end in found and end in found:
+                tighter = found[open_end] >= found[end] if end == "minimum" else found[open_end] <= found[end]
+                del found[end if tighter else open_end]
         return found
 
     def searchable(self) -> dict[str, Any]:
@@ -218,12 +218,10 @@ class _Leaf:
             self._block(f"its default is no number, got {default!r:.60}")
             return {}
         node = {"type": self._type, "default": default, **self._around(default, bounds)}
-        if self.math.powers_of_two:
-            node["scale"] = "power2"
-        if self.math.multiple:
-            node["multipleOf"] = self.math.multiple
+        node |= {"multipleOf": self.math.multiple} if self.math.multiple else {}
         low, high = (_end(node, f"{end}imum", f"exclusive{end.capitalize()}imum") for end in ("min", "max"))
-        return self._with(node, infer_range(self._name, whole, low, high, default)) | self._nullable_type()
+        node = self._with(node, infer_range(self._name, whole, low, high, default)) | self._nullable_type()
+        return node | {"scale": "power2", "x_scale_inferred": False} if self.math.powers_of_two else node
 
     def _nullable_type(self) -> dict[str, Any]:
         return {"type": [self._type, "null"]} if self._nullable else {}
@@ -248,10 +246,9 @@ class _Leaf:
     def _with(self, node: dict[str, Any], inferred: Inferred) -> dict[str, Any]:
         if inferred.reason and not inferred.keywords:
             self._block(inferred.reason)
-        elif inferred.reason:
+        elif inferred.reason and not self.math.powers_of_two:
             self.notes.append(f"{self._name}: {inferred.reason}")
-        scale = {"scale": node["scale"]} if "scale" in node else {}
-        return node | inferred.keywords | scale
+        return node | inferred.keywords
 
     def _list(self) -> dict[str, Any]:
         default: Any = self._first([])

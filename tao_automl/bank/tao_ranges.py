@@ -8,7 +8,10 @@ from typing import Any
 from tao_automl.bank.bounds import names_a_log_quantity
 from tao_automl.domain.json_values import is_number
 
-_AROUND = 8  # without an upper bound: from an eighth of the default to eight times the default
+_AROUND = 4  # without an upper bound: from a quarter of the default to four times the default
+_LARGE = 128  # and from half to twice a default as large as this
+_TINY = 1e-3  # a default below this asks for a logarithm
+_MOST = 100  # times the default, on a logarithm
 _FAR = 10  # a range that ends this many times beyond the default is searched on a logarithm …
 _LONGEST = 16  # elements of a list that is searched
 _WIDE = 100  # … if it is as wide as this
@@ -24,17 +27,18 @@ class Inferred:
 
 def infer_range(name: str, whole: bool, low: float | None, high: float | None, default: float) -> Inferred:
     """`low` and `high` are the legal bounds, None where there is none. `default` lies inside."""
-    if high is not None and low is not None:
+    positive = default > 0 and (low is None or low >= 0)
+    if positive and not whole and (names_a_log_quantity(name) or default < _TINY):
+        return _around_small(default, high)
+    if low is not None and high is not None:
         return _scale_of_integers(default, low, high) if whole else Inferred(keywords={})
-    if names_a_log_quantity(name) and not whole and default > 0 and (low is None or low >= 0):
-        return Inferred(keywords={})  # the rules of our own dialect know what to do with it
     if not default > 0:
         missing = "upper" if high is None else "lower"
         return Inferred(keywords={}, reason=f"it has no {missing} bound, and a default of {default!r} tells none")
     if high is not None:
         start = 0 if whole else 0.0
         return _ranged("no lower bound, so the search begins at 0", start, high)
-    if not whole and default < 1 and (low is None or low >= 0):
+    if positive and not whole and default < 1:
         start = 0.0 if low is None else low
         return _ranged("no upper bound and a default below 1: read as a share, so the search ends at 1", start, 1.0)
     return _around(whole, low, default)
@@ -44,20 +48,30 @@ def _ranged(reason: str, low: float, high: float) -> Inferred:
     return Inferred(keywords={"search_minimum": low, "search_maximum": high}, reason=reason)
 
 
+def _around_small(default: float, high: float | None) -> Inferred:
+    """A step size or another small constant. Our own rules find its lower end, and an upper one if there is none."""
+    end = float(f"{default * _MOST:.12g}")
+    if high is None or high <= end:
+        return Inferred(keywords={"scale": "log", "x_scale_inferred": True}, reason="searched on a logarithm, inferred")
+    reason = f"searched on a logarithm, and up to {end!r} ({_MOST} times the default) of {high!r}, inferred"
+    return Inferred(keywords={"scale": "log", "x_scale_inferred": True, "search_maximum": end}, reason=reason)
+
+
 def _scale_of_integers(default: float, low: float, high: float) -> Inferred:
     if low >= 1 and default * _FAR <= high and high >= _WIDE:
-        reason = f"the range ends more than {_FAR} times beyond the default, so it is searched on a logarithm"
-        return Inferred(keywords={"scale": "log"}, reason=reason)
+        reason = f"the range ends more than {_FAR} times beyond the default: searched on a logarithm, inferred"
+        return Inferred(keywords={"scale": "log", "x_scale_inferred": True}, reason=reason)
     return Inferred(keywords={})
 
 
 def _around(whole: bool, low: float | None, default: float) -> Inferred:
-    start, end = default / _AROUND, default * _AROUND
+    factor = _AROUND if default < _LARGE else 2
+    start, end = default / factor, default * factor
     if whole:
         start, end = max(1, math.floor(start)), int(end)
     start = start if low is None else max(low, start)
-    scale = {"scale": "log"} if start > 0 else {}
-    reason = f"no upper bound, so the search goes from {start!r} to {end!r}, {_AROUND} times the default at most"
+    scale = {"scale": "log", "x_scale_inferred": True} if start > 0 else {}
+    reason = f"no upper bound, so the search goes from {start!r} to {end!r}, {factor} times the default at most"
     return Inferred(keywords={"search_minimum": start, "search_maximum": end, **scale}, reason=reason)
 
 

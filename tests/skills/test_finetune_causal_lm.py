@@ -1125,8 +1125,6 @@ def test_a_search_from_plan_to_winner(model: Path, train_path: Path, eval_path: 
         gpu_count=0,
     )
     assert result.status == "completed", result.failure_reason
-    print(sorted(p.name for p in (tmp_path/"run").rglob("spec.yaml")), [ (e["origin"], e["budget"], e["curve"]) for e in result.history], result.baseline, result.final_evaluation)
-    print([str(p) for p in (tmp_path/"run").rglob("spec.yaml")])
     assert len(result.history) == 3
     assert result.metric == "eval_loss"
     assert result.direction == "minimize"
@@ -1135,4 +1133,5 @@ def test_a_search_from_plan_to_winner(model: Path, train_path: Path, eval_path: 
     assert result.best["metric_value"] == min(entry["metric"] for entry in result.history)
     assert result.final_evaluation["status"] == "measured"
     for entry in result.history:
-        assert [unit for unit, _ in entry["curve"]] == list(range(1, entry["budget"] + 1))
+        assert [unit for unit, _ in entry["curve"]] == list(range(1, entry["budget"] + 1)), "continued, not repeated"
+    assert any(entry["origin"] == "search" and entry["budget"] == 3 for entry in result.history)

@@ -139,7 +139,10 @@ def run_here(folder: Path, script: str, spec: Mapping[str, Any]) -> None:
 
 
 def train_here(folder: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Trains in this process; returns the last checkpoint's content."""
+    """Trains in this process, on one thread like `run`: sums depend on their number. Returns the last checkpoint."""
+    import torch
+
+    torch.set_num_threads(1)
     job = job_of(folder, spec)
     part("training").train(job, part("survey").take(job, 1))
     return load(folder / "results", job.train.num_epochs)

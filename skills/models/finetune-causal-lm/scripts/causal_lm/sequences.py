@@ -6,6 +6,7 @@ import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -71,8 +72,13 @@ def pack(examples: Sequence[Example], max_length: int) -> list[Sequence_]:
 
 def batch_of(sequences: Sequence[Sequence_], batch_size: int, *, seed: int, epoch: int, step: int) -> list[Sequence_]:
     """The sequences of a step. Every pass takes all of them once, in an order of its own."""
-    order = permutation(len(sequences), seed, "order", epoch)
+    order = _order(len(sequences), seed, epoch)
     return [sequences[i] for i in order[step * batch_size : (step + 1) * batch_size].tolist()]
+
+
+@lru_cache(maxsize=1)
+def _order(count: int, seed: int, epoch: int) -> Tensor:
+    return permutation(count, seed, "order", epoch)
 
 
 def share(batch: Sequence[Sequence_], rank: int, size: int, most: int) -> list[list[Sequence_]]:

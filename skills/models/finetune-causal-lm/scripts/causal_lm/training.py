@@ -63,6 +63,8 @@ def _load(job: TrainJob, survey: Survey) -> Mapping[str, Any] | None:
 def _corpus(job: TrainJob, survey: Survey, encoder: Encoder) -> Corpus:
     train = encoder.encode(survey.train, job.dataset.train_path)
     validation = encoder.encode(survey.validation, job.dataset.val_path or job.dataset.train_path)
+    if encoder.end is None:
+        log("warning: the tokenizer has no end token: the model will not learn where an answer ends")
     log(train.account("training"))
     log(validation.account("validation"))
     return Corpus(
