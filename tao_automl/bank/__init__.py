@@ -17,7 +17,7 @@ from tao_automl.bank.declarations import (
 from tao_automl.bank.schema import SpaceReading, read_space
 from tao_automl.bank.skill import load_skill, read_template, support_gate
 from tao_automl.bank.spec import apply_overrides, data_source_overrides, known_properties, render_spec
-from tao_automl.bank.spec_tree import flatten, nest
+from tao_automl.bank.spec_tree import flatten, list_key, nest
 from tao_automl.bank.spec_yaml import dump_yaml
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "find_skill",
     "flatten",
     "known_properties",
+    "list_key",
     "list_skills",
     "load_skill",
     "nest",

@@ -70,13 +70,31 @@ class OutputDeclaration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSource:
-    """A spec key that is filled from a dataset URI; `source` is the dataset's role, `path` the part below the URI."""
+    """A spec key that is filled from a dataset URI; `source` is the dataset's role, `path` the part below the URI.
+
+    With a `mapping`, the value has several places: a dict of such parts. `many`: the key takes a list of values.
+    `is_known` is false where the place depends on what the dataset holds, so that the user has to give it.
+    """
 
     key: str
     source: str
     path: str | None = None
     optional: bool = False
     runtime: str | None = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    many: bool = False
+    is_known: bool = True
+
+    @property
+    def role(self) -> str:
+        """train, eval, inference, …"""
+        return self.source.removesuffix("s").removesuffix("_dataset")
+
+    def place(self, uri: str) -> JsonValue:
+        """The value for one URI."""
+        if self.mapping:
+            return {key: f"{uri.rstrip('/')}/{path}" for key, path in self.mapping.items()}
+        return f"{uri}/{self.path}" if self.path else uri
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +163,7 @@ class Skill:
     required_credentials: tuple[str, ...] = ()
     data_sources: Mapping[str, tuple[DataSource, ...]] = field(default_factory=dict)
     hpo: Mapping[str, JsonValue] = field(default_factory=dict)
+    spec_params: Mapping[str, JsonValue] = field(default_factory=dict)
 
     def action(self, name: str) -> Action:
         """Raises SkillError that names the declared actions."""

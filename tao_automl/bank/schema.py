@@ -104,7 +104,8 @@ class _Reading:
         alive = self._alive(self._parameters(chosen, constraints))
         space = self._space(alive, set(chosen), constraints)
         if space.dimension == 0 and not any(isinstance(p, Text) for p in space.parameters):
-            reasons = "; ".join(self._chooser.removed) or "nothing was asked for"
+            left_out = [note for note in self._schema.notes if note.startswith("not searched")]
+            reasons = "; ".join([*self._chooser.removed, *left_out]) or "nothing was asked for"
             hint = f"searchable: {', '.join(self._chooser.searchable()[:20]) or 'none'}"
             raise self._schema.fault("(root)", f"the search space is empty: {reasons}", hint)
         defaults = {name: leaf.default for name, leaf in self._schema.properties.items() if leaf.has_default}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from tao_automl.bank.declarations import (
 from tao_automl.bank.dialect import load_schema
 from tao_automl.bank.digest import skill_digest
 from tao_automl.bank.located_yaml import Document, read_yaml
-from tao_automl.bank.skill_faults import find_faults
+from tao_automl.bank.skill_faults import find_faults, skill_info_schema
+from tao_automl.bank.tao_skill_info import in_our_shape
 from tao_automl.errors import SkillError
 
 SKILL_INFO = Path("references", "skill_info.yaml")
@@ -36,6 +38,7 @@ def load_skill(path: str | Path) -> Skill:
     """
     folder = Path(path)
     document = read_skill_info(folder)
+    document = replace(document, value=in_our_shape(document.value, skill_info_schema()))
     faults = find_faults(document)
     if faults:
         more = [f"… and {len(faults) - _FAULTS_SHOWN} more"] if len(faults) > _FAULTS_SHOWN else []
@@ -72,7 +75,10 @@ def _skill(folder: Path, document: Document, info: Mapping[str, Any]) -> Skill:
         limits=Limits(**info.get("limits", {})),
         runtime_requirements=_requirements(info.get("runtime_requirements", {})),
         required_credentials=tuple(info.get("required_credentials", ())),
-        data_sources={name: _sources(keys) for name, keys in info.get("data_sources", {}).items()},
+        data_sources={
+            name: _sources(keys, info.get("data_format")) for name, keys in info.get("data_sources", {}).items()
+        },
+        spec_params=info.get("spec_params", {}),
         **optional,
     )
 
@@ -93,8 +99,29 @@ def _requirements(declared: Mapping[str, Any]) -> RuntimeRequirements:
     return RuntimeRequirements(**{**declared, "packages": tuple(declared.get("packages", ()))})
 
 
-def _sources(keys: Mapping[str, Any]) -> tuple[DataSource, ...]:
-    return tuple(DataSource(key=key, **source) for key, source in keys.items())
+def _sources(keys: Mapping[str, Any], data_format: str | None) -> tuple[DataSource, ...]:
+    return tuple(_source(key, declared, data_format) for key, declared in keys.items())
+
+
+def _source(key: str, declared: Mapping[str, Any], data_format: str | None) -> DataSource:
+    """Of a place that depends on the format of the data, the one for the skill's own; alternatives are not known."""
+    by_format = declared.get("path_from_format", {})
+    path = declared.get("path", by_format.get(data_format, by_format.get("*")))
+    mapping = {name: part["path"] for name, part in declared.get("mapping", {}).items() if _is_certain(part)}
+    return DataSource(
+        key=key,
+        source=declared["source"],
+        path=path if isinstance(path, str) else None,
+        optional=declared.get("optional", False),
+        runtime=declared.get("runtime"),
+        mapping=mapping,
+        many=declared.get("list", False) or declared.get("multiple_sources", False),
+        is_known=not isinstance(path, list) and "{" not in (path or ""),
+    )
+
+
+def _is_certain(part: Mapping[str, Any]) -> bool:
+    return "path" in part and not part.get("optional", False)
 
 
 def _action(name: str, declared: Mapping[str, Any]) -> Action:

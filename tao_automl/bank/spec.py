@@ -8,7 +8,7 @@ from tao_automl.bank.declarations import DataSource, Skill
 from tao_automl.bank.leaves import Property
 from tao_automl.bank.schema_reader import read_schema
 from tao_automl.bank.skill import read_template
-from tao_automl.bank.spec_tree import assign, flatten, lookup, nest, remove
+from tao_automl.bank.spec_tree import assign, flatten, list_key, lookup, nest, remove
 from tao_automl.domain.expressions import Expression, ExpressionError
 from tao_automl.domain.json_types import JsonValue
 from tao_automl.domain.json_values import fresh
@@ -68,7 +68,9 @@ def _check_override(
     properties: Mapping[str, Property],
     shorthands: Mapping[str, str],
 ) -> None:
-    if name in properties:
+    if "[" in name:
+        _check_element(name, flat, shorthands)
+    elif name in properties:
         problem = properties[name].problem(value)
         if problem:
             raise SettingsError(f"{name}: {problem}, got {value!r:.80}")
@@ -77,6 +79,14 @@ def _check_override(
             raise SettingsError(f"{name}: is a section and must be given as a mapping, got {value!r:.80}")
     elif name not in flat and not _in_open_section(name, flat, properties):
         raise SettingsError(f"{name}: no such key in this spec", nearest_hint(name, [*flat, *properties, *shorthands]))
+
+
+def _check_element(name: str, flat: Mapping[str, JsonValue], shorthands: Mapping[str, str]) -> None:
+    """That the list exists; what is in it is not this reader's business."""
+    key = list_key(name)
+    if not isinstance(flat.get(key), list):
+        found = "no such key in this spec" if key not in flat else f"only a list has elements, got {flat[key]!r:.60}"
+        raise SettingsError(f"{name}: {found}", nearest_hint(key, [*flat, *shorthands]))
 
 
 def _is_section(name: str, flat: Mapping[str, JsonValue]) -> bool:
@@ -155,16 +165,17 @@ def data_source_overrides(
 ) -> dict[str, JsonValue]:
     """Dotted spec keys -> places below the dataset URIs, as the skill's `data_sources` declare them.
 
-    A source whose URI is not given is left out. Several URIs need a key that takes a list.
+    A source whose URI is not given is left out, and so is one whose place depends on what is there. Several URIs need
+    a key that takes a list, or that counts the elements of one (``sources[0].path``).
     """
     uris = {"train": _as_list(train_dataset_uri), "eval": _as_list(eval_dataset_uri)}
     template: dict[str, Any] = {}
     found: dict[str, JsonValue] = {}
     for source in skill.data_sources.get(action, ()):
-        given = uris.get(source.source.partition("_")[0], [])
-        if given:
+        given = uris.get(source.role, [])
+        if given and source.is_known:
             template = template or read_template(skill, action)
-            found[source.key] = _location(source, given, lookup(template, source.key))
+            found.update(_locations(source, given, lookup(template, source.key)))
     return found
 
 
@@ -172,10 +183,12 @@ def _as_list(uris: Uris) -> list[str]:
     return [uris] if isinstance(uris, str) else list(uris or ())
 
 
-def _location(source: DataSource, uris: Sequence[str], current: object) -> JsonValue:
-    places: list[JsonValue] = [f"{uri.rstrip('/')}/{source.path}" if source.path else uri for uri in uris]
-    if isinstance(current, list):
-        return places
+def _locations(source: DataSource, uris: Sequence[str], current: object) -> dict[str, JsonValue]:
+    places: list[JsonValue] = [source.place(uri.rstrip("/") if source.path else uri) for uri in uris]
+    if source.many or isinstance(current, list):
+        return {source.key: places}
+    if "[0]" in source.key and len(places) > 1:
+        return {source.key.replace("[0]", f"[{k}]", 1): fresh(place) for k, place in enumerate(places)}
     if len(places) > 1:
         raise SettingsError(f"{source.key}: must be given one {source.source}, got {len(places)}")
-    return fresh(places[0])
+    return {source.key: fresh(places[0])}

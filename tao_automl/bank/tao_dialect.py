@@ -39,31 +39,39 @@ def is_tao_dialect(root: object) -> bool:
     if not isinstance(root, dict):
         return False
     theirs = ours = 0
-    for _, node in _leaves(root):
+    for name, node in _nodes(root):
         for word in _type_words(node):
             theirs += is_theirs(word)
-            ours += is_ours(word)
+            ours += bool(name) and "properties" not in node and is_ours(word)
     claims = "2020-12" in str(root.get("$schema"))[:200]
     return theirs > ours or (theirs > 0 and not claims)
 
 
 def _type_words(node: Mapping[str, Any]) -> list[Any]:
-    words = node.get("type")
-    return words if isinstance(words, list) else [words]
+    """Also those of its branches."""
+    branches = [part for key in ("anyOf", "oneOf") if isinstance(node.get(key), list) for part in node[key]]
+    words = [part.get("type") for part in (node, *branches) if isinstance(part, dict)]
+    return [word for found in words for word in (found if isinstance(found, list) else [found])]
 
 
-def _leaves(root: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Dotted names and nodes without properties, in the order of the file."""
+def _nodes(root: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Dotted names and nodes, sections before what is in them, in the order of the file."""
     waiting: list[tuple[str, Any]] = [("", root)]
     while waiting:
         name, node = waiting.pop()
         if not isinstance(node, dict):
             continue
+        yield name, node
         children = node.get("properties")
-        if isinstance(children, dict) and (children or not name):
+        if isinstance(children, dict):
             prefix = f"{name}." if name else ""
             waiting += [(prefix + key, child) for key, child in reversed(children.items())]
-        elif name:
+
+
+def _leaves(root: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The nodes that are no sections."""
+    for name, node in _nodes(root):
+        if name and not isinstance(node.get("properties"), dict):
             yield name, node
 
 

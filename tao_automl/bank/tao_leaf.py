@@ -7,7 +7,7 @@ from typing import Any
 from tao_automl.bank.bound_laws import value_problem
 from tao_automl.bank.tao_math import MathCondition, read_math
 from tao_automl.bank.tao_ranges import Inferred, infer_list, infer_range
-from tao_automl.bank.tao_values import OPTIONS, SUBSETS, bound, flag, json_type, type_of, typed, without_infinity
+from tao_automl.bank.tao_values import SUBSETS, bound, flag, json_type, type_of, typed, without_infinity
 from tao_automl.domain.json_types import JsonValue
 from tao_automl.domain.json_values import is_number, json_key
 
@@ -38,7 +38,7 @@ def translate_leaf(name: str, node: Mapping[str, Any], inherited: JsonValue = _A
     leaf = _Leaf(name, merged, math or MathCondition(bounds={}), inherited)
     built = leaf.searchable() if enabled else leaf.plain()
     if enabled and math is None:
-        leaf.notes.append(f"{name}: math_cond {merged.get('math_cond')!s:.60!r} is not understood, so it is not kept")
+        leaf.notes.append(f"{name}: math_cond {merged.get('math_cond')!r:.60} is not understood, so it is not kept")
     built["automl_enabled"] = enabled and not leaf.blocker
     return TranslatedLeaf(
         node=built,
@@ -100,7 +100,7 @@ class _Leaf:
 
     def _guessed(self) -> str | None:
         """Without a type: that of the default, where it has one; a whole number may well be a real one."""
-        if self._word in OPTIONS and self._options:
+        if self._word is not None:
             return None
         if self._default is _ABSENT or self._default is None:
             return type_of(self._options[0]) if self._options else None
@@ -173,7 +173,7 @@ class _Leaf:
             return self._number()
         if self._type == "array":
             return self._list()
-        self._block(f"a parameter of type {self._word!s:.40!r} without options cannot be searched")
+        self._block(f"a parameter of type {self._word!r:.40} without options cannot be searched")
         return {}
 
     def _first(self, otherwise: JsonValue) -> JsonValue:

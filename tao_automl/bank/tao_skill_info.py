@@ -36,7 +36,7 @@ def in_our_shape(info: JsonValue, schema: Mapping[str, Any]) -> JsonValue:
     """`info` with the keys that `schema` knows, and its metrics declared as ours are."""
     if not is_tao_info(info) or not isinstance(info, dict):
         return info
-    found = _known(info, schema["properties"])
+    found: dict[str, Any] = _known(info, schema["properties"])
     defs = schema["$defs"]
     metrics = _metrics(info["actions"])
     if metrics:

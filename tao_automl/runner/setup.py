@@ -16,6 +16,7 @@ from tao_automl.bank import (
     data_source_overrides,
     find_skill,
     flatten,
+    list_key,
     load_skill,
     nest,
     read_space,
@@ -214,7 +215,7 @@ def _overrides(arguments: Arguments, skill: Skill) -> dict[str, dict[str, Any]]:
     }
     found: dict[str, dict[str, Any]] = {action: {} for action in templates}
     for name, value in given.items():
-        owners = [action for action, keys in templates.items() if name in keys]
+        owners = [action for action, keys in templates.items() if list_key(name) in keys]
         if not owners:
             known = [key for keys in templates.values() for key in keys]
             raise SettingsError(f"spec_overrides: {skill.name} has no spec key `{name}`", nearest_hint(name, known))

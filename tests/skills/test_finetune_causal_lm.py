@@ -307,6 +307,7 @@ def test_resume_is_exact_in_every_mode(changes: dict[str, Any], train_path: Path
     checkpoint = str(tmp_path / "first" / "results" / "checkpoints" / "epoch_2.pt")
     settings = {"train__num_epochs": 3, "train__resume_from": checkpoint, **changes}
     assert_same_training(train_here(tmp_path / "second", tiny(train_path, model, **settings)), whole)
+    assert {weight.dtype for weight in whole["trained"].values()} == {torch.float32}, "whatever is computed in"
     if changes.get("model__method") == "full":
         assert not any("embed" in name or "lm_head" in name for name in whole["trained"])
         assert 0.0 <= whole["metrics"]["exact_match"] <= 1.0
@@ -509,7 +510,8 @@ def greedy(folder: Path, checkpoint: Path, prompt: str) -> str:
 
     precision = part("precision").choose_precision("fp32", torch.device("cpu"))
     opened = part("inference").open_checkpoint(str(checkpoint), "x", None, precision, torch.device("cpu"))
-    network, answer = opened.finetuned(), []
+    network = opened.finetuned()
+    answer: list[int] = []
     ids = opened.encoder.tokenizer(prompt)["input_ids"]
     while len(answer) < 4:
         with torch.no_grad():
@@ -614,11 +616,26 @@ def test_a_model_that_mixes_packed_rows_is_refused(model: Path, monkeypatch: pyt
     base.get_input_embeddings().weight.data.mul_(50)  # random weights hardly look at each other
     probe.check_packing(base, precision.Precision("fp32", "cpu"), 48)
     monkeypatch.setattr(sequences.Batch, "attention_mask", lambda self, dtype: (self.segments > 0).long())
-    with pytest.raises(part("errors").SpecError, match="mix packed examples"):
+    with pytest.raises(part("errors").SpecError, match="do not keep packed examples apart"):
         probe.check_packing(base, precision.Precision("fp32", "cpu"), 48)
     base.config.sliding_window = 16
     with pytest.raises(part("errors").SpecError, match="the last 16 tokens"):
         probe.check_packing(base, precision.Precision("fp32", "cpu"), 48)
+
+
+@needs_libraries
+def test_architectures_that_cannot_do_it_are_refused() -> None:
+    libraries, network, errors = part("libraries"), part("network"), part("errors")
+    shape = {"hidden_size": 16, "vocab_size": 262}
+    bloom = libraries.transformers.BloomForCausalLM(libraries.transformers.BloomConfig(n_layer=1, n_head=2, **shape))
+    with pytest.raises(errors.SpecError, match="'bloom' do not keep packed examples apart"):
+        part("packing_probe").check_packing(bloom, part("precision").Precision("fp32", "cpu"), 48)
+    spec = part("spec").LoraSpec(
+        rank=4, alpha=8, dropout=0.0, target_modules="attention", custom_modules=None, rslora=False
+    )
+    mamba = libraries.transformers.MambaForCausalLM(libraries.transformers.MambaConfig(num_hidden_layers=1, **shape))
+    with pytest.raises(errors.SpecError, match="has no layers for 'attention'"):
+        network.lora_config(mamba, spec)
 
 
 @needs_libraries

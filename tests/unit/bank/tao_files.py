@@ -98,7 +98,8 @@ INFO_KEYS = (
 def skill_info_text(facts):
     info = {key: facts[key] for key in INFO_KEYS if key in facts}
     text = yaml.safe_dump(info, sort_keys=False, allow_unicode=True)
-    return text.replace("container_image:", f"# versions-key: {facts.get('image_key')}\ncontainer_image:", 1)
+    pin, image = facts.get("image_key"), facts.get("container_image")
+    return text.replace(f"container_image: {image}", f"container_image: {image}  # versions-key: {pin}", 1)
 
 
 def write_tao_skill(folder, facts, schemas=None):

@@ -1,15 +1,35 @@
-"""Bent and broken files: a skill loads, or one error says why not. Never anything else."""
+"""Bent and broken files: a skill loads, or one error says why not. Never anything else.
+
+``FUZZ=10000`` in the environment makes that many files in all, instead of a few per test.
+"""
 
 import copy
 import json
+import os
 import random
+import time
 
 import pytest
 import yaml
+from kind_files import CONSTRAINTS, EXTRA, TEMPLATE_WITH, schema_with
 from skill_files import INFO, SCHEMA, write_skill
+from tao_files import facts_of, needs_facts, schema_document, skill_info_text, write_tao_skill
 
 from tao_automl.bank import load_skill, read_space, support_gate
+from tao_automl.domain.json_values import same_json
+from tao_automl.domain.parameters import Text
 from tao_automl.errors import SearchSpaceError, SkillError
+
+TOTAL = int(os.environ.get("FUZZ", "0"))
+USUALLY = 1400  # files in all, if nothing is asked for
+LONGEST = 20.0  # seconds of the processor for one file
+TAO_SCHEMAS = ("tao-train-dino", "tao-finetune-cosmos-reason", "tao-train-metric-learning-recognition")
+
+
+def rounds(usual):
+    """How many files a test makes."""
+    return max(usual, usual * TOTAL // USUALLY)
+
 
 ODD = (
     None,
@@ -49,6 +69,20 @@ ODD = (
     "(" * 200,
     {"type": "number"},
     {"kind": "log_pattern", "pattern": "("},
+    "train.lr_steps",
+    "train.batch_size > 1 / 0",
+    "train.clip + 1 <= model.depth",
+    "len(train.layers) == 2",
+    "> depends_on",
+    "/ 8",
+    "TRUE",
+    ["int", "null"],
+    {"enum": ["a", "b"]},
+    {"mean": 0.5, "strength": "strong"},
+    [0.5, 0.25],
+    [3, 2, 1],
+    "list_2",
+    "categorical",
 )
 
 
@@ -105,12 +139,13 @@ def broken(text, rng):
 
 @pytest.fixture
 def folder(tmp_path):
-    return write_skill(tmp_path / "train-toy")
+    return write_skill(tmp_path / "train-toy", template=TEMPLATE_WITH)
 
 
 def read_all(folder):
-    """Whether the skill can be searched. Any other exception than the two ends the test."""
+    """Whether the skill can be searched. Any other exception than the two ends the test, and so does a long wait."""
     fault = "unknown"
+    start = time.process_time()
     try:
         skill = load_skill(folder)
         support_gate(skill, "train")
@@ -119,41 +154,78 @@ def read_all(folder):
     except (SkillError, SearchSpaceError) as error:
         fault = error.message
     assert fault != ""
+    assert time.process_time() - start < LONGEST
     return fault is None
 
 
 def check(space):
     rng = random.Random(0)
-    for _ in range(5):
-        config = space.sample(rng)
+    assert space.dimension > 0 or any(isinstance(p, Text) for p in space.parameters)
+    for config in [space.default(), *space.sample_many(rng, 4), space.sample(rng)]:
         assert space.is_member(config)
-        assert space.decode(space.encode(config).point) == config
-    json.dumps(space.to_json())
+        assert same_json(space.decode(space.encode(config)), config)
+    json.dumps(space.to_json(), allow_nan=False)
+
+
+ALL_NAMES = [f"train.{name}" for name in EXTRA if name != "total_batch"]
+OUR_SCHEMAS = {
+    "toy": SCHEMA,
+    "kinds": schema_with(CONSTRAINTS) | {"automl_default_parameters": [*ALL_NAMES, "train.batch_size", "model.kind"]},
+}
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_bent_schemas(folder, seed):
+@pytest.mark.parametrize("name", OUR_SCHEMAS)
+def test_bent_schemas(folder, seed, name):
     rng = random.Random(seed)
     outcomes = []
-    for _ in range(100):
-        (folder / "schemas/train.schema.json").write_text(json.dumps(bent(SCHEMA, rng)))
+    for _ in range(rounds(60)):
+        (folder / "schemas/train.schema.json").write_text(json.dumps(bent(OUR_SCHEMAS[name], rng)))
         outcomes.append(read_all(folder))
     assert len(set(outcomes)) == 2
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_broken_schemas(folder, seed):
+@pytest.mark.parametrize("name", OUR_SCHEMAS)
+def test_broken_schemas(folder, seed, name):
     rng = random.Random(seed)
-    text = json.dumps(SCHEMA, indent=1)
-    for _ in range(50):
+    text = json.dumps(OUR_SCHEMAS[name], indent=1)
+    for _ in range(rounds(30)):
         (folder / "schemas/train.schema.json").write_text(broken(text, rng))
+        read_all(folder)
+
+
+@needs_facts
+@pytest.mark.parametrize("name", TAO_SCHEMAS)
+@pytest.mark.parametrize("bend", [True, False])
+def test_schemas_of_the_tao_dialect(folder, name, bend):
+    rng = random.Random(name)
+    document = schema_document(facts_of(name)["schemas"]["train"])
+    outcomes = []
+    for _ in range(rounds(25)):
+        text = json.dumps(bent(document, rng)) if bend else broken(json.dumps(document, indent=1), rng)
+        (folder / "schemas/train.schema.json").write_text(text)
+        outcomes.append(read_all(folder))
+    assert True in outcomes or not bend
+
+
+@needs_facts
+@pytest.mark.parametrize("name", TAO_SCHEMAS)
+def test_skill_infos_of_the_tao_bank(tmp_path, name):
+    rng = random.Random(name)
+    facts = facts_of(name)
+    folder = write_tao_skill(tmp_path / name, facts)
+    info = yaml.safe_load(skill_info_text(facts))
+    for _ in range(rounds(20)):
+        text = json.dumps(bent(info, rng)) if rng.random() < 0.5 else broken(skill_info_text(facts), rng)
+        (folder / "references/skill_info.yaml").write_text(text)
         read_all(folder)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_bent_skill_infos(folder, seed):
     rng = random.Random(seed)
-    for _ in range(50):
+    for _ in range(rounds(50)):
         text = json.dumps(bent(INFO, rng))
         (folder / "references/skill_info.yaml").write_text(text)
         read_all(folder)
@@ -163,7 +235,7 @@ def test_bent_skill_infos(folder, seed):
 def test_broken_skill_infos(folder, seed):
     rng = random.Random(seed)
     text = yaml.safe_dump(INFO, sort_keys=False)
-    for _ in range(50):
+    for _ in range(rounds(50)):
         (folder / "references/skill_info.yaml").write_text(broken(text, rng))
         read_all(folder)
 
@@ -174,7 +246,7 @@ def test_noise(folder, seed):
     for name in ("references/skill_info.yaml", "schemas/train.schema.json", "references/spec_template_train.yaml"):
         path = folder / name
         good = path.read_bytes()
-        for _ in range(25):
+        for _ in range(rounds(25)):
             path.write_bytes(rng.randbytes(rng.choice([1, 10, 1000])))
             read_all(folder)
         path.write_bytes(good)

@@ -24,7 +24,7 @@ def test_whatever_comes_out_keeps_the_constraints(data, seed):
     try:
         space = data.draw(constrained_spaces())
     except SearchSpaceError as error:
-        assert "`" in error.message
+        assert "`" in error.message  # noqa: PT017  # whether it is refused depends on what was drawn
         return
     rng = random.Random(seed)
     point = [rng.random() for _ in range(space.dimension)]

@@ -43,14 +43,25 @@ def load_base(folder: ModelFolder, dtype: torch.dtype) -> Any:
 def make_trainable(model: Any, spec: ModelSpec, seed: int) -> Any:
     """The model itself, or a peft model around it; `trained_tensors` of the result are what training changes."""
     if spec.method == "lora":
-        seed_layers(seed, "adapters")
-        return peft.get_peft_model(model, lora_config(model, spec.lora))
+        return _with_adapters(model, spec.lora, seed)
     model.requires_grad_(True)
     if spec.freeze_embeddings:
         for module in model.modules():
             if isinstance(module, nn.Embedding) or module is model.get_output_embeddings():
                 module.requires_grad_(False)
     return model
+
+
+def _with_adapters(model: Any, spec: LoraSpec, seed: int) -> Any:
+    config = lora_config(model, spec)
+    seed_layers(seed, "adapters")
+    try:
+        return peft.get_peft_model(model, config)
+    except ValueError as error:
+        raise SpecError(
+            f"model.lora: peft cannot put adapters there: {_first_line(error)}",
+            "name other layers in model.lora.custom_modules, or use model.method: full",
+        ) from None
 
 
 def lora_config(model: nn.Module, spec: LoraSpec) -> Any:
