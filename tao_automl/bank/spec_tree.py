@@ -93,7 +93,7 @@ def assign(tree: dict[str, Any], name: str, value: JsonValue) -> None:
     """
     *above, last = steps(name) if "[" in name else name.split(".")
     node: Any = tree
-    for step, below in zip(above, [*above[1:], last], strict=True):
+    for step, below in zip(above, [*above, last][1:], strict=True):
         node = _entered(node, step, below, name)
     if isinstance(last, int):
         _check_element(node, last, name)
