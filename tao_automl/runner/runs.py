@@ -95,10 +95,22 @@ def resume(run: Run, given: Mapping[str, Any]) -> Result:
                 f"{setup.skill.path}: the skill's files are not those that the run began with",
                 "restore them, or start a new run in another workspace",
             )
+        _check_scoring(run, facts)
         clear_requests(run.workspace)
         return _drive(run, journal, _world(run, setup))
     finally:
         journal.close()
+
+
+def _check_scoring(run: Run, facts: ExperimentCreated) -> None:
+    """One run ranks by one measure: by `eval_fn` from beginning to end, or not at all."""
+    given = run.callbacks.eval_fn is not None
+    if given is not facts.scored_by_callback:
+        began = "with" if facts.scored_by_callback else "without"
+        raise SettingsError(
+            f"{run.workspace}: the run was begun {began} an `eval_fn`; its trials can be ranked in one way only",
+            "resume from Python: `runner.run(resume=True, eval_fn=...)`" if not given else "leave `eval_fn` out",
+        )
 
 
 def end(run: Run) -> Result:

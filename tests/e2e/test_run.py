@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tao_automl.domain.events import JobEnded, JobStarted, MetricReported, RunnerDetached
-from tao_automl.runner import AutoMLRunner, Result, format_result, query_status, read_events
+from tao_automl.errors import SettingsError
+from tao_automl.runner import AutoMLRunner, Result, format_result, query_status, read_events, resume_run
 
 
 def runner(skill: Path, workspace: Path, **more: Any) -> AutoMLRunner:
@@ -242,3 +243,25 @@ def test_results_have_the_same_shape_at_every_stage(toy: Callable[..., Path], tm
     assert {frozenset(stage) for stage in stages} == {frozenset(final)}
     assert all(json.loads(stage.to_json()) for stage in stages)
     assert {stage.status for stage in stages} == {"running", "completed"}
+
+
+def test_a_run_is_resumed_with_the_measure_that_it_began_with(toy: Callable[..., Path], tmp_path: Path) -> None:
+    skill, workspace = toy(seconds_per_epoch=0.0), tmp_path / "run"
+
+    def interrupt(event: object, _: object) -> None:
+        if isinstance(event, JobEnded):
+            raise KeyboardInterrupt
+
+    def eval_fn(rec: dict[str, Any], job_id: str) -> float:
+        return float(rec["specs"]["x"])
+
+    first = runner(skill, workspace, on_event=interrupt)
+    arguments: dict[str, Any] = {"automl_algorithm": "random", "automl_settings": settings(), "platform_options": TWO}
+    assert first.run(**arguments, eval_fn=eval_fn).status == "interrupted"
+    with pytest.raises(SettingsError, match="begun with an `eval_fn`"):
+        resume_run(workspace)
+    assert runner(skill, workspace).run(resume=True, eval_fn=eval_fn).status == "completed"
+    other = tmp_path / "other"
+    assert runner(skill, other, on_event=interrupt).run(**arguments).status == "interrupted"
+    with pytest.raises(SettingsError, match="begun without an `eval_fn`"):
+        runner(skill, other).run(resume=True, eval_fn=eval_fn)
