@@ -137,14 +137,25 @@ def _settle(spec: dict[str, Any], properties: Mapping[str, Property], given: set
     active: dict[str, JsonValue] = {}
     for name in parents_first({name: leaf.inputs for name, leaf in properties.items()}):
         leaf = properties[name]
-        computed = leaf.derived if name not in given else None
-        absent = computed is not None and not all(key in active for key in computed.names)
+        derived = leaf.derived if name not in given else None
+        absent = derived is not None and not _follows(derived, active)
         if absent or (leaf.condition is not None and not leaf.condition.holds(active)):
             remove(spec, name)
             continue
-        if computed is not None:
-            assign(spec, name, _computed(leaf, computed, active))
+        if derived is not None:
+            assign(spec, name, _computed(leaf, derived, active))
         active[name] = lookup(spec, name, leaf.default)
+
+
+def _follows(expression: Expression, values: Mapping[str, JsonValue]) -> bool:
+    """Whether all that it names is active; from null, nothing follows that cannot be computed."""
+    if not all(name in values for name in expression.names):
+        return False
+    try:
+        expression.evaluate(values)
+    except ExpressionError:
+        return all(values[name] is not None for name in expression.names)
+    return True
 
 
 def _computed(leaf: Property, expression: Expression, values: Mapping[str, JsonValue]) -> JsonValue:

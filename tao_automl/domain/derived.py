@@ -15,7 +15,7 @@ from tao_automl.domain.json_values import is_json, is_number
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derived(Constant):
-    """The value of `expression`. It exists where all parameters that the expression names do.
+    """The value of `expression`. It exists where all parameters that the expression names do, and are not null.
 
     A configuration under which it cannot be computed, leaves [low, high], or is not whole where it must be, is no
     member of the space.

@@ -21,10 +21,16 @@ Checks: TypeAlias = Mapping[str, Sequence[Rule]]
 
 
 def exists(parameter: Parameter, config: Mapping[str, JsonValue]) -> bool:
-    """Whether a parameter is active; `config` has those that come before it."""
+    """Whether a parameter is active; `config` has those that come before it.
+
+    A derived parameter is not, where it is derived from one that is not, or from null, which nothing follows from.
+    """
     if parameter.when is not None and not parameter.when.holds(config):
         return False
-    return not isinstance(parameter, Derived) or all(name in config for name in parameter.expression.names)
+    if not isinstance(parameter, Derived):
+        return True
+    values = [config.get(name, _ABSENT) for name in parameter.expression.names]
+    return _ABSENT not in values and (None not in values or bool(computed(parameter, config)))
 
 
 def inputs(parameter: Parameter) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from tao_automl.domain.projection import projected, stepped
 
 Values: TypeAlias = dict[str, JsonValue]
 _ROUNDS = 12
-_EVALUATIONS = 20_000  # of rules, in a search
+_EVALUATIONS = 6_000  # of rules, in a search
 _MEMBERS = 513  # of an integer, that are tried one by one
 _PAIRED = 24
 
@@ -47,34 +47,38 @@ def _all_kept(values: Values, rules: Sequence[Rule]) -> bool:
 
 
 def _searched(values: Values, rules: Sequence[Rule], parameters: Mapping[str, Parameter]) -> Values | None:
-    """Greedy: the change of one parameter that leaves the fewest rules broken, and among those the smallest."""
+    """Greedy: the change of one parameter, or else of two, that leaves the fewest rules broken."""
     budget = _EVALUATIONS
     for _ in range(_ROUNDS):
         broken = [rule for rule in rules if not rule.keeps(values)]
         if not broken:
             return values
-        changes = list(itertools.islice(_changes(values, broken, parameters), budget // len(rules)))
-        budget -= len(changes) * len(rules)
-        best = _best(values, changes, rules, parameters)
-        if best is None or _count(best, rules) >= len(broken):
-            pairs = list(itertools.islice(_pairs(values, broken[0], parameters), max(0, budget) // len(rules)))
-            best = _best(values, pairs, rules, parameters)
-        if best is None or _count(best, rules) >= len(broken):
+        better = None
+        for changes in (_changes(values, broken, parameters), _pairs(values, broken[0], parameters)):
+            if better is None:
+                tried = list(itertools.islice(changes, max(0, budget) // len(rules)))
+                budget -= len(tried) * len(rules)
+                better = _best(values, tried, rules, len(broken), parameters)
+        if better is None:
             return None
-        values = best
+        values = better
     return values if _all_kept(values, rules) else None
 
 
-def _count(values: Values, rules: Sequence[Rule]) -> int:
-    return sum(not rule.keeps(values) for rule in rules)
-
-
 def _best(
-    values: Values, changes: Sequence[Values], rules: Sequence[Rule], parameters: Mapping[str, Parameter]
+    values: Values,
+    changes: Sequence[Values],
+    rules: Sequence[Rule],
+    broken: int,
+    parameters: Mapping[str, Parameter],
 ) -> Values | None:
-    ranked = ((_count(values | change, rules), _distance(values, change, parameters), change) for change in changes)
-    best = min(ranked, key=lambda found: found[:2], default=None)
-    return None if best is None else values | best[2]
+    """The change after which fewer than `broken` rules are; None if there is none."""
+    counts = [sum(not rule.keeps(values | change) for rule in rules) for change in changes]
+    fewest = min(counts, default=broken)
+    if fewest >= broken:
+        return None
+    helpful = [change for change, count in zip(changes, counts, strict=True) if count == fewest]
+    return values | min(helpful, key=lambda change: _distance(values, change, parameters))
 
 
 def _distance(values: Values, change: Values, parameters: Mapping[str, Parameter]) -> float:

@@ -75,31 +75,42 @@ def _settle(assembly: Assembly, rows: list[Config], rng: random.Random) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What to draw anew: `names`; `touched` has them and all that depend on them, parents first. `rules` may change."""
+    """What to draw anew: `names`; `touched` has them and all that depend on them, parents first. `rules` may change.
+
+    Parameters that are `touched` come with the place of their condition among the distinct ones, or None.
+    """
 
     names: frozenset[str]
-    touched: tuple[Parameter, ...]
+    touched: tuple[tuple[Parameter, int | None], ...]
     rules: tuple[Rule, ...]
 
     @classmethod
     def of(cls, assembly: Assembly, names: frozenset[str]) -> "_Plan":
         found = set(names)
         touched = []
+        conditions: dict[str, int] = {}
         for parameter in assembly.ordered:
             if parameter.name in found or not found.isdisjoint(inputs(parameter)):
                 found.add(parameter.name)
-                touched.append(parameter)
-        return cls(
-            names, tuple(touched), tuple(rule for rule in assembly.rules if not found.isdisjoint(rule.waits_for))
-        )
+                known = None if parameter.when is None else conditions.setdefault(repr(parameter.when), len(conditions))
+                touched.append((parameter, known))
+        rules = tuple(rule for rule in assembly.rules if not found.isdisjoint(rule.waits_for))
+        return cls(names, tuple(touched), rules)
 
     def redraw(self, row: Config, rng: random.Random) -> None:
-        for parameter in self.touched:
+        """In place. A condition is decided once: its parents come before all that have it."""
+        decided: dict[int, bool] = {}
+        for parameter, place in self.touched:
             name = parameter.name
-            if not exists(parameter, row):
+            if place is not None and parameter.when is not None:
+                if place not in decided:
+                    decided[place] = parameter.when.holds(row)
+                if not decided[place]:
+                    row.pop(name, None)
+                    continue
+            if isinstance(parameter, Derived):
                 row.pop(name, None)
-            elif isinstance(parameter, Derived):
-                row.pop(name, None)
-                row.update((name, value) for value in computed(parameter, row))
+                if exists(parameter, row):
+                    row.update((name, value) for value in computed(parameter, row))
             elif name in self.names or name not in row:
                 row[name] = parameter.draw(rng)

@@ -247,7 +247,8 @@ class SearchSpace:
         """The space in which only `names` vary; the others are fixed at their defaults, or follow from them."""
         kept = {self.parameter(name).name for name in names}
         rest = [p for p in self.parameters if p.name not in kept and not isinstance(p, Derived)]
-        return self._replaced({p.name: held(p, p.default) for p in rest})
+        start = self.default() if self.constraints else {}
+        return self._replaced({p.name: held(p, start.get(p.name, p.default)) for p in rest})
 
     def _replaced(self, new: Mapping[str, Parameter]) -> "SearchSpace":
         return SearchSpace(tuple(new.get(p.name, p) for p in self.parameters), self.constraints)

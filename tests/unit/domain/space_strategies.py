@@ -216,3 +216,12 @@ def constrained_spaces(draw):
         laws.append(f"d <= 4 * {_term(found[0])} + 60")
     everything = draw(st.permutations([switch, *found, *extra]))
     return SearchSpace(tuple(everything), tuple(map(Constraint.of, laws)))
+
+
+@st.composite
+def mixed_spaces(draw):
+    """Constrained numbers beside parameters of all kinds, some of which exist only under a condition."""
+    base = draw(constrained_spaces())
+    under = st.none() | st.just(Condition.of({"kind": ["x"]})) | st.just(Condition.of("kind in ['y', 'z']"))
+    others = [draw(parameters(f"p{k}", draw(under))) for k in range(draw(st.integers(0, 4)))]
+    return SearchSpace((*base.parameters, *others), base.constraints)

@@ -129,6 +129,12 @@ def test_derived_keys_are_written_unless_they_are_given(kinds):
         render_spec(kinds, "train", params={"train.batch_size": 512}, fixed_values={"train.num_gpus": 8})
 
 
+def test_nothing_is_derived_from_null(toy):
+    schema = schema_with(total_batch=leaf("integer", 32, derived="2 * train.patience"))
+    spec = render_spec(toy(schema=schema, template=TEMPLATE_WITH), "train", params={"train.patience": None})
+    assert "total_batch" not in spec["train"]
+
+
 def test_members_satisfy_the_schema(toy):
     skill = toy(schema=schema_with(CONSTRAINTS))
     names = ["betas", "lr_steps", "layers", "clip", "patience", "prompt", "warmup", "batch_size", "accumulate"]
