@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
+from tao_automl.domain.goal import Objective
 from tao_automl.domain.job import FailureAnalysis, FailureClass, JobSpec, JobState
 from tao_automl.domain.json_types import JsonObject
-from tao_automl.domain.problem import Fidelity, Objective
+from tao_automl.domain.problem import Fidelity
 from tao_automl.domain.trial import Origin, TrialState
 
 

@@ -29,11 +29,28 @@ class Origin(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """The objective at one budget. `seq` is the number of the event that reported it, and orders scores in time."""
+    """The outcome at one budget.
+
+    Attributes:
+        value: the first objective, as reported.
+        cost: the same, to be minimised.
+        seq: the number of the event that reported it; orders scores in time.
+        costs: one an objective, if there are several.
+        excess: one an outcome constraint: by how much, as a share of its bound, it is broken; at most 0 if it is kept.
+        sem: the standard error of `value`, if it is known.
+    """
 
     value: float
     cost: float
     seq: int
+    costs: tuple[float, ...] = ()
+    excess: tuple[float, ...] = ()
+    sem: float | None = None
+
+    @property
+    def violation(self) -> float:
+        """How far it is from what all outcome constraints ask for; 0 if it keeps them."""
+        return sum(excess for excess in self.excess if excess > 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 from tao_automl.domain.events import BaselineSettled, Evaluation, Event, FinalEvaluationSettled, Purpose
 from tao_automl.domain.experiment import Experiment, Job, Values
+from tao_automl.domain.finite import finite
 from tao_automl.domain.job import FailureClass, JobState
-from tao_automl.domain.problem import finite
 from tao_automl.domain.trial import TrialState
 from tao_automl.engine.naming import recommendation
 from tao_automl.engine.requests import may_retry, request_evaluation, retry

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from tao_automl.domain.events import CallbackFailed, Event, JobCancelRequested, JobEnded, JobStarted, MetricReported
 from tao_automl.domain.experiment import Experiment, Job
+from tao_automl.domain.finite import finite
 from tao_automl.domain.job import FailureClass, JobState, JobStatus, LogChunk
-from tao_automl.domain.problem import finite
 from tao_automl.engine.evaluation import error_text
 from tao_automl.engine.world import Extractor, World
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tao_automl.domain.problem import finite
+from tao_automl.domain.finite import finite
 
 TAG = "tao_automl"
 LONGEST_LINE = 65_536

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
-from tao_automl.domain.problem import Direction
+from tao_automl.domain.goal import Direction
 from tao_automl.engine.world import Rules
 from tao_automl.errors import SettingsError
 from tao_automl.runner.durations import parse_duration

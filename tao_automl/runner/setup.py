@@ -23,9 +23,10 @@ from tao_automl.bank import (
     read_template,
     support_gate,
 )
+from tao_automl.domain.goal import Direction, Objective
 from tao_automl.domain.nearest import nearest_hint
 from tao_automl.domain.ports import Searcher
-from tao_automl.domain.problem import Direction, Fidelity, Objective, Problem
+from tao_automl.domain.problem import Fidelity, Problem
 from tao_automl.errors import DataError, MissingExtra, SettingsError
 from tao_automl.metrics import LogPattern
 from tao_automl.runner.arguments import Arguments

@@ -9,9 +9,9 @@ from typing import Any, Self
 
 from tao_automl.domain.events import Event, TrialPromoted, TrialSettled, TrialStarted
 from tao_automl.domain.experiment import Experiment, fold
+from tao_automl.domain.finite import finite
 from tao_automl.domain.job import FailureClass
 from tao_automl.domain.ports import Journal
-from tao_automl.domain.problem import finite
 from tao_automl.domain.trial import Origin, Promote, Start, Trial, TrialState
 from tao_automl.errors import SettingsError, UserError
 from tao_automl.runner.arguments import BY_HAND, Arguments

@@ -11,11 +11,12 @@ from typing import TypeAlias, assert_never
 
 from tao_automl.domain.conditions import Condition
 from tao_automl.domain.dice import rng_for
+from tao_automl.domain.goal import Direction, Objective
 from tao_automl.domain.job import FailureClass
 from tao_automl.domain.json_types import JsonObject, JsonValue
 from tao_automl.domain.parameters import Bool, Choice, Fixed, Float, Int, Scale
 from tao_automl.domain.ports import Searcher
-from tao_automl.domain.problem import Direction, Fidelity, Objective, Problem
+from tao_automl.domain.problem import Fidelity, Problem
 from tao_automl.domain.space import SearchSpace
 from tao_automl.domain.trial import Decision, Origin, Promote, Score, Start, Stop, Trial, TrialState
 

@@ -17,11 +17,13 @@ from typing import Any, ParamSpec, TypeVar
 
 from tao_automl.domain.events import ExperimentCreated, Purpose
 from tao_automl.domain.experiment import Job
+from tao_automl.domain.finite import finite
+from tao_automl.domain.goal import Direction, Objective
 from tao_automl.domain.job import FailureAnalysis, FailureClass, JobOutputs, JobSpec, JobState
 from tao_automl.domain.json_types import JsonObject
 from tao_automl.domain.parameters import Choice, Float, Int
 from tao_automl.domain.ports import Clock, Journal, PlatformSDK, Searcher
-from tao_automl.domain.problem import Direction, Fidelity, Objective, Problem, finite
+from tao_automl.domain.problem import Fidelity, Problem
 from tao_automl.domain.scales import Scale
 from tao_automl.domain.space import SearchSpace
 from tao_automl.engine.loop import Engine, Listener

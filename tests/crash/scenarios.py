@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tao_automl.domain.events import MetricReported
+from tao_automl.domain.goal import Direction
 from tao_automl.domain.job import JobSpec, JobState
 from tao_automl.domain.ports import Journal, Searcher
-from tao_automl.domain.problem import Direction, Problem
+from tao_automl.domain.problem import Problem
 from tao_automl.domain.trial import Decision, Promote, Start, Stop, Trial, TrialState
 from tao_automl.engine.loop import Engine
 from tao_automl.engine.world import Callbacks, Rules

@@ -25,8 +25,9 @@ from tao_automl.domain.events import (
     TrialStarted,
 )
 from tao_automl.domain.experiment import Experiment
+from tao_automl.domain.goal import Direction, Objective
 from tao_automl.domain.job import FailureAnalysis, FailureClass, JobSpec, JobState
-from tao_automl.domain.problem import Direction, Fidelity, Objective
+from tao_automl.domain.problem import Fidelity
 from tao_automl.domain.trial import Origin, TrialState
 
 BEGIN = 1_700_000_000.0

@@ -30,8 +30,9 @@ from tao_automl.domain.events import (
     TrialStopRequested,
 )
 from tao_automl.domain.experiment import Experiment, fold
+from tao_automl.domain.goal import Direction, Objective
 from tao_automl.domain.job import FailureClass, JobSpec, JobState
-from tao_automl.domain.problem import Direction, Fidelity, Objective
+from tao_automl.domain.problem import Fidelity
 from tao_automl.domain.trial import Origin, TrialState
 from tao_automl.errors import JournalCorrupt
 

@@ -8,8 +8,8 @@ import pytest
 from lab import NO_DEFAULT, Change, Lab, Script, params, starting
 
 from tao_automl.domain.events import ExperimentFinished, JobCancelRequested, RunStatus, SearchEnded
+from tao_automl.domain.goal import Direction
 from tao_automl.domain.job import FailureAnalysis, FailureClass, JobSpec
-from tao_automl.domain.problem import Direction
 from tao_automl.domain.trial import Decision, Start, Trial
 from tao_automl.engine.conclude import conclude
 from tao_automl.testing.memory_platform import Behaviour

@@ -17,8 +17,8 @@ from tao_automl.domain.events import (
     TrialStarted,
     TrialStopRequested,
 )
+from tao_automl.domain.goal import Direction
 from tao_automl.domain.job import JobSpec, JobState
-from tao_automl.domain.problem import Direction
 from tao_automl.domain.trial import Decision, Promote, Start, Stop, Trial, TrialState
 from tao_automl.engine.explore import explore, free_slots
 from tao_automl.engine.settle import settle

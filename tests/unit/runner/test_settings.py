@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tao_automl.domain.problem import Direction
+from tao_automl.domain.goal import Direction
 from tao_automl.errors import SettingsError
 from tao_automl.runner.settings import NOT_YET, SETTINGS, parse_settings, searcher_settings
 

@@ -34,8 +34,9 @@ from tao_automl.domain.events import (
     TrialStopRequested,
 )
 from tao_automl.domain.experiment import fold
+from tao_automl.domain.goal import Direction, Objective
 from tao_automl.domain.job import FailureAnalysis, FailureClass, JobSpec, JobState
-from tao_automl.domain.problem import Direction, Fidelity, Objective
+from tao_automl.domain.problem import Fidelity
 from tao_automl.domain.trial import Origin, TrialState
 from tao_automl.store.codec import EVENT_TYPES, encode_event
 from tao_automl.store.sqlite import FILE_NAME, open_sqlite
