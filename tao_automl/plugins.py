@@ -1,4 +1,4 @@
-"""Finding searchers, platforms and journals by name: entry points, the built-in ones too."""
+"""Finding searchers, platforms, journals and trackers by name: entry points, the built-in ones too."""
 
 import difflib
 from importlib.metadata import EntryPoint, entry_points
@@ -9,6 +9,7 @@ from tao_automl.errors import MissingExtra, UnknownPlugin
 SEARCHERS = "tao_automl.searchers"
 PLATFORMS = "tao_automl.platforms"
 JOURNALS = "tao_automl.journals"
+TRACKERS = "tao_automl.trackers"
 
 
 def names(group: str) -> tuple[str, ...]:

@@ -16,9 +16,17 @@ def latest_checkpoint(outputs: JobOutputs, declared: CheckpointDeclaration | Non
     if declared is None:
         return None
     epoch_from = re.compile(declared.epoch_from) if declared.epoch_from else None
-    matching = [file for file in outputs.files if file.size and PurePosixPath(file.path).match(declared.pattern)]
-    newest = max(matching, key=lambda file: _rank(file, epoch_from), default=None)
+    newest = max(_matching(outputs, declared), key=lambda file: _rank(file, epoch_from), default=None)
     return newest.path if newest else None
+
+
+def all_checkpoints(outputs: JobOutputs, declared: CheckpointDeclaration | None) -> list[str]:
+    """All matching files, relative to the results folder."""
+    return [file.path for file in _matching(outputs, declared)] if declared else []
+
+
+def _matching(outputs: JobOutputs, declared: CheckpointDeclaration) -> list[OutputFile]:
+    return [file for file in outputs.files if file.size and PurePosixPath(file.path).match(declared.pattern)]
 
 
 def _rank(file: OutputFile, epoch_from: re.Pattern[str] | None) -> tuple[int, float, str]:

@@ -52,12 +52,22 @@ class CheckpointDeclaration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputDeclaration:
-    """A spec key that takes a path. `type` is file, folder, list or local_glob."""
+    """A spec key that takes a path. `type` is file, folder, list or local_glob. `base_from` is the spec key of the
+    training that names a base model which would do here, too."""
 
     key: str
     type: str
     optional: bool = False
     role: str = "data"
+    base_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchDeclaration:
+    """The spec key of a step's batch; `per` gpu or job."""
+
+    key: str
+    per: str = "gpu"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +141,14 @@ class Action:
     container_image: str | None = None
     metric: str | None = None
 
+    def input(self, role: str) -> InputDeclaration | None:
+        """The first input with `role`, if there is one."""
+        return next((entry for entry in self.inputs if entry.role == role), None)
+
     def input_key(self, role: str) -> str | None:
         """The spec key of the first input with `role` (checkpoint, resume, pretrained), if there is one."""
-        return next((entry.key for entry in self.inputs if entry.role == role), None)
+        found = self.input(role)
+        return found.key if found else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +170,7 @@ class Skill:
     gpu_spec_key: str | None = None
     node_spec_key: str | None = None
     spec_shorthand_keys: Mapping[str, str] = field(default_factory=dict)
+    batch: BatchDeclaration | None = None
     metrics: tuple[MetricDeclaration, ...] = ()
     fidelity: FidelityDeclaration | None = None
     checkpoints: CheckpointDeclaration | None = None

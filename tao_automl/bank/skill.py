@@ -8,6 +8,7 @@ from typing import Any
 
 from tao_automl.bank.declarations import (
     Action,
+    BatchDeclaration,
     CheckpointDeclaration,
     DataSource,
     FidelityDeclaration,
@@ -69,6 +70,7 @@ def _skill(folder: Path, document: Document, info: Mapping[str, Any]) -> Skill:
         aliases=tuple(info.get("aliases", ())),
         runtime=info.get("runtime") or ("container" if info.get("container_image") else "python"),
         image_key=_image_key(document),
+        batch=_batch(info),
         metrics=tuple(_metric(metric) for metric in info.get("metrics", ())),
         fidelity=FidelityDeclaration(**info["fidelity"]) if info.get("fidelity") else None,
         checkpoints=CheckpointDeclaration(**info["checkpoints"]) if info.get("checkpoints") else None,
@@ -81,6 +83,14 @@ def _skill(folder: Path, document: Document, info: Mapping[str, Any]) -> Skill:
         spec_params=info.get("spec_params", {}),
         **optional,
     )
+
+
+def _batch(info: Mapping[str, Any]) -> BatchDeclaration | None:
+    if "batch" in info:
+        return BatchDeclaration(**info["batch"])
+    short = info.get("spec_shorthand_keys", {})
+    key = short.get("train_batch_size", short.get("batch_size"))
+    return BatchDeclaration(key=key) if key else None
 
 
 def _image_key(document: Document) -> str | None:
@@ -141,6 +151,7 @@ def _input(key: str, declared: Mapping[str, Any]) -> InputDeclaration:
         type=declared["type"],
         optional=declared.get("optional", False),
         role=declared.get("role", "data"),
+        base_from=declared.get("base_from"),
     )
 
 

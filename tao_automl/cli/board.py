@@ -8,7 +8,8 @@ from itertools import islice
 
 from tao_automl.cli.narrate import Line, is_important, narrate
 from tao_automl.domain.events import Evaluation, Event, ExperimentCreated, JobRequested, Purpose
-from tao_automl.domain.experiment import Experiment, Job, Settlement
+from tao_automl.domain.experiment import Experiment, Job
+from tao_automl.domain.leaders import Settlement
 from tao_automl.domain.trial import Origin, Trial
 
 MOST_ROWS = 60

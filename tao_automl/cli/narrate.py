@@ -8,10 +8,13 @@ from typing import Any, assert_never
 from tao_automl.domain.events import (
     BaselineSettled,
     CallbackFailed,
+    CheckpointsDeleted,
+    CheckpointsReleased,
     Evaluation,
     Event,
     ExperimentCreated,
     ExperimentFinished,
+    FeedbackGiven,
     FinalEvaluationSettled,
     JobCancelRequested,
     JobEnded,
@@ -93,11 +96,23 @@ def narrate(event: Event, experiment: Experiment) -> Line:
             return Line(event.at, "baseline", None, evaluation_text(event.evaluation))
         case FinalEvaluationSettled():
             return Line(event.at, "final", None, evaluation_text(event.evaluation))
+        case FeedbackGiven():
+            return Line(event.at, "callback", event.trial, "feedback_fn answered")
+        case CheckpointsReleased() | CheckpointsDeleted():
+            return _checkpoints(event, experiment)
         case CallbackFailed():
             text = f"{event.callback} failed: {one_line(event.message)}"
             return Line(event.at, "callback", event.trial, text)
         case _:
             return _run(event, experiment)
+
+
+def _checkpoints(event: CheckpointsReleased | CheckpointsDeleted, experiment: Experiment) -> Line:
+    trial = experiment.jobs[event.key].trial
+    if isinstance(event, CheckpointsReleased):
+        return Line(event.at, "retain", trial, f"{len(event.paths)} checkpoint(s) no longer needed")
+    text = f"checkpoints could not be deleted: {event.detail}" if event.detail else "checkpoints deleted"
+    return Line(event.at, "retain", trial, text)
 
 
 def _run(

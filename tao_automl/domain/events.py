@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
-from tao_automl.domain.goal import Objective
+from tao_automl.domain.goal import Direction, Goal, Objective, OutcomeConstraint
 from tao_automl.domain.job import FailureAnalysis, FailureClass, JobSpec, JobState
-from tao_automl.domain.json_types import JsonObject
+from tao_automl.domain.json_types import JsonObject, JsonValue
 from tao_automl.domain.problem import Fidelity
 from tao_automl.domain.trial import Origin, TrialState
 
@@ -16,8 +16,9 @@ class Purpose(Enum):
     """What a job is for."""
 
     TRAIN = "train"
-    BASELINE = "baseline"  # evaluates the default configuration
-    FINAL = "final"  # evaluates the winner
+    EVALUATE = "evaluate"  # scores a trial
+    BASELINE = "baseline"  # evaluates what the search is compared with: the base model, or the default configuration
+    FINAL = "final"  # evaluates a winner
 
 
 class RunStatus(Enum):
@@ -35,7 +36,7 @@ class Evaluation:
     """The answer of a baseline or final evaluation, with a concrete `reason` where there is no value.
 
     `status` is one of measured, provided, reused_best, skipped, unavailable, metric_missing, callback_error, failure,
-    not_run."""
+    not_run. `direction` is the metric's; None: that of the first objective."""
 
     status: str
     metric_name: str
@@ -45,11 +46,18 @@ class Evaluation:
     record_path: str | None = None
     source: str | None = None
     reason: str = ""
+    direction: Direction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentCreated:
-    """The first event. `arguments` is all that is needed to build the same problem and searcher again."""
+    """The first event. `arguments` is all that is needed to build the same problem and searcher again.
+
+    Attributes:
+        others, constraints: further objectives, and what outcomes must keep.
+        scored_by_callback, scored_by_evaluation: trials are scored by `eval_fn`, or by the skill's evaluate action.
+        known: what was learned from earlier runs, as it was when this one began.
+    """
 
     at: float
     id: str
@@ -65,6 +73,19 @@ class ExperimentCreated:
     space: tuple[JsonObject, ...]
     scored_by_callback: bool = False
     total_trials: int | None = None
+    others: tuple[Objective, ...] = ()
+    constraints: tuple[OutcomeConstraint, ...] = ()
+    scored_by_evaluation: bool = False
+    known: tuple[JsonObject, ...] = ()
+
+    @property
+    def goal(self) -> Goal:
+        return Goal(objectives=(self.objective, *self.others), constraints=self.constraints)
+
+    @property
+    def scored_after_training(self) -> bool:
+        """Whether what trainings report says nothing of the objectives."""
+        return self.scored_by_callback or self.scored_by_evaluation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +134,11 @@ class TrialStopRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequested:
-    """The intent to run a job. Durable before the platform is called; no sooner than `not_before`."""
+    """The intent to run a job. Durable before the platform is called; no sooner than `not_before`.
+
+    `trial` is -1 for the evaluation of the base model. `adjustments` are the changes that were made to the trial's
+    configuration so that it can run.
+    """
 
     at: float
     trial: int
@@ -122,6 +147,7 @@ class JobRequested:
     attempt: int
     spec: JobSpec
     not_before: float = 0.0
+    adjustments: tuple[JsonObject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,13 +171,19 @@ class JobStarted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricReported:
     """A job reported metrics after `epoch` units of training in all. A value that was reported but is not finite is
-    None. `cursor` is the position in the job's log behind the report."""
+    None.
+
+    Attributes:
+        source: the file below the job's results folder that reported; empty for the job's log.
+        cursor: the position behind the report: in the log; of a file, how many reports it had given by then.
+    """
 
     at: float
     key: str
     epoch: int
     values: Mapping[str, float | None]
     cursor: int
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +232,40 @@ class BaselineSettled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinalEvaluationSettled:
+    """`trial` is the winner, or one of the Pareto front's; None if there is nothing to evaluate."""
+
     at: float
     evaluation: Evaluation
+    trial: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackGiven:
+    """What the user's `feedback_fn` had to say about a trial."""
+
+    at: float
+    trial: int
+    feedback: JsonValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointsReleased:
+    """Files below the results folder of an ended job that nothing can need any more. Only then are they deleted.
+    `everything`: no checkpoint of the job is left."""
+
+    at: float
+    key: str
+    paths: tuple[str, ...]
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointsDeleted:
+    """What was released of the job is gone; or could not be deleted, which hurts nothing, and `detail` says why."""
+
+    at: float
+    key: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +315,9 @@ Event: TypeAlias = (
     | TrialSettled
     | BaselineSettled
     | FinalEvaluationSettled
+    | FeedbackGiven
+    | CheckpointsReleased
+    | CheckpointsDeleted
     | CallbackFailed
     | SearchEnded
     | ExperimentFinished

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from tao_automl.domain.events import Event
 from tao_automl.domain.job import Check, FailureAnalysis, JobOutputs, JobSpec, JobStatus, LogChunk
-from tao_automl.domain.trial import Decision, Trial
+from tao_automl.domain.trial import Decision, Stop, Trial
 
 
 class Searcher(Protocol):
@@ -16,6 +16,13 @@ class Searcher(Protocol):
         """At most `slots` Start and Promote decisions, best first, and any number of Stop decisions.
 
         An empty answer while trials run means "not yet"; while none runs it means "done"."""
+
+
+class Stopper(Protocol):
+    """Ends trials early, whoever proposed them. A pure function of the history."""
+
+    def stops(self, history: Sequence[Trial]) -> Sequence[Stop]:
+        """The running trials that are not worth training on, with the reason."""
 
 
 class PlatformSDK(Protocol):
@@ -34,6 +41,13 @@ class PlatformSDK(Protocol):
     def get_job_logs(self, handle: str, cursor: int = 0) -> LogChunk:
         """New whole lines from `cursor` on (0: from the start). Never waits; bounded per call."""
 
+    def get_job_file(self, handle: str, path: str, cursor: int = 0) -> LogChunk:
+        """New whole lines, from `cursor` on, of a file below the job's results folder. Never waits; bounded per call.
+
+        `path` is relative to that folder, as in `get_job_outputs`. What is not there (yet), is no regular file, or
+        leads out of the folder (an absolute path, ``..``, a link) has no lines. Text is as the job wrote it: like a
+        log, it is redacted where it is shown."""
+
     def cancel_job(self, handle: str) -> None:
         """Ends the job, and all of its processes, soon. Unknown or ended: nothing happens. Never waits."""
 
@@ -42,6 +56,10 @@ class PlatformSDK(Protocol):
 
     def get_job_outputs(self, handle: str) -> JobOutputs:
         """What lies in the job's results folder now; empty if there is none."""
+
+    def delete_job_files(self, handle: str, paths: Sequence[str]) -> None:
+        """Deletes files below the job's results folder. One that is not there is as good as deleted; a path that
+        leads out of the folder is refused with PlatformRejected."""
 
     def capacity(self, gpus: int) -> int | None:
         """How many jobs of this shape can run at the same time; None if the platform queues without bound."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tao_automl.domain.events import Event, JobEnded, JobSubmitted
+from tao_automl.domain.events import CheckpointsDeleted, Event, JobEnded, JobSubmitted
 from tao_automl.domain.experiment import Experiment, Job
 from tao_automl.domain.job import FailureAnalysis, FailureClass, JobState
 from tao_automl.engine.world import World
@@ -10,9 +10,10 @@ from tao_automl.errors import PlatformRejected
 
 
 def act(world: World, experiment: Experiment) -> Iterator[Event]:
-    """Submits every intent that has no acknowledgement, and cancels every open job that is no longer wanted.
+    """Submits every intent that has no acknowledgement, cancels every open job that is no longer wanted, and deletes
+    what was released.
 
-    Both are safe to repeat: a job is created once per key, and cancelling twice is cancelling.
+    All are safe to repeat: a job is created once per key, cancelling twice is cancelling, gone is gone.
     """
     for key in experiment.open_jobs:
         job = experiment.jobs[key]
@@ -20,6 +21,18 @@ def act(world: World, experiment: Experiment) -> Iterator[Event]:
             yield from _submit(world, job)
         elif job.cancel:
             world.platform.cancel_job(job.handle)
+    for key in experiment.to_delete:
+        yield _delete(world, experiment.jobs[key])
+
+
+def _delete(world: World, job: Job) -> CheckpointsDeleted:
+    assert job.released
+    detail = ""
+    try:
+        world.platform.delete_job_files(str(job.handle), job.released.paths)
+    except PlatformRejected as error:
+        detail = error.message
+    return CheckpointsDeleted(at=world.clock.now(), key=job.key, detail=detail)
 
 
 def _submit(world: World, job: Job) -> Iterator[Event]:

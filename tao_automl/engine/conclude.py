@@ -14,10 +14,12 @@ from tao_automl.domain.events import (
 )
 from tao_automl.domain.experiment import Experiment
 from tao_automl.domain.trial import TrialState
-from tao_automl.engine.evaluation import blocker, final_evaluation
+from tao_automl.engine.evaluation import blocker, final_evaluation, final_evaluation_is_done
+from tao_automl.engine.retention import releases
 from tao_automl.engine.world import World
 
 FAILURES_BEFORE_RATE_COUNTS = 5
+SAME_FAILURES = 3  # in a row, for one reason that lies in the configuration: more of the same is wasted
 
 
 def conclude(world: World, experiment: Experiment) -> Iterator[Event]:
@@ -32,12 +34,23 @@ def conclude(world: World, experiment: Experiment) -> Iterator[Event]:
 def _wind_up(world: World, experiment: Experiment, ended: SearchEnded) -> Iterator[Event]:
     if ended.cancel:
         yield from _cancel_jobs(world, experiment, ended)
-    if experiment.live or experiment.open_jobs:
+    if experiment.live or _still_searching(experiment) or _waits_for_feedback(world, experiment):
         return
-    if experiment.final is None:
+    if not final_evaluation_is_done(experiment):
         yield from final_evaluation(world, experiment)
-    else:
-        yield _finish(world, experiment, ended)
+    elif not experiment.open_jobs:
+        released = list(releases(world, experiment))
+        yield from released
+        if not released and not experiment.to_delete:
+            yield _finish(world, experiment, ended)
+
+
+def _still_searching(experiment: Experiment) -> bool:
+    return any(experiment.jobs[key].purpose is not Purpose.FINAL for key in experiment.open_jobs)
+
+
+def _waits_for_feedback(world: World, experiment: Experiment) -> bool:
+    return bool(world.callbacks.feedback_fn and experiment.awaits_feedback)
 
 
 def _cancel_jobs(world: World, experiment: Experiment, ended: SearchEnded) -> Iterator[Event]:
@@ -67,6 +80,9 @@ def must_end(world: World, experiment: Experiment) -> SearchEnded | None:
         return None
     if reason := blocker(world, experiment):
         return ends(status=RunStatus.FAILED, reason=reason, evaluate_best=False)
+    if experiment.same_failures >= SAME_FAILURES:
+        reason = f"{experiment.same_failures} trials in a row failed alike: {root_cause(experiment)}"
+        return ends(status=RunStatus.FAILED, reason=reason, evaluate_best=False)
     if experiment.failures >= FAILURES_BEFORE_RATE_COUNTS and _fails_too_often(world, experiment):
         return ends(status=RunStatus.FAILED, reason=root_cause(experiment), evaluate_best=False)
     if reason := _limit_reached(world, experiment):
@@ -75,15 +91,43 @@ def must_end(world: World, experiment: Experiment) -> SearchEnded | None:
 
 
 def _limit_reached(world: World, experiment: Experiment) -> str | None:
-    rules, best = world.rules, experiment.best
-    objective = experiment.facts.objective
-    value, target = best.event.value if best else None, rules.target_metric
-    if value is not None and target is not None and objective.reached(value, target):
-        return f"target reached: {objective.metric} = {value:g} (target {target:g})"
-    elapsed = experiment.elapsed(world.clock.now())
-    if rules.max_wall_time is not None and elapsed > rules.max_wall_time:
-        return f"max_wall_time ({rules.max_wall_time:g} s) is used up"
-    return None
+    now = world.clock.now()
+    return (
+        _target_reached(world, experiment)
+        or _used_up("max_wall_time", experiment.elapsed(now), world.rules.max_wall_time, "s")
+        or _gpu_budget_used_up(world, experiment, now)
+        or _patience_lost(world, experiment)
+    )
+
+
+def _target_reached(world: World, experiment: Experiment) -> str | None:
+    best, target, objective = experiment.best, world.rules.target_metric, experiment.facts.objective
+    value = best.value if best else None
+    if value is None or target is None or not objective.reached(value, target):
+        return None
+    return f"target reached: {objective.metric} = {value:g} (target {target:g})"
+
+
+def _gpu_budget_used_up(world: World, experiment: Experiment, now: float) -> str | None:
+    rules = world.rules
+    if rules.max_gpu_hours is None and rules.max_cost is None:
+        return None
+    hours = experiment.gpu_hours(now)
+    cost = hours * (rules.price_per_gpu_hour or 0.0)
+    return _used_up("max_gpu_hours", hours, rules.max_gpu_hours, "h") or _used_up("max_cost", cost, rules.max_cost, "")
+
+
+def _used_up(name: str, used: float, limit: float | None, unit: str) -> str | None:
+    if limit is None or used <= limit:
+        return None
+    return f"{name} ({limit:g}{' ' if unit else ''}{unit}) is used up"
+
+
+def _patience_lost(world: World, experiment: Experiment) -> str | None:
+    leaders, patience = experiment.leaders, world.rules.patience
+    if patience is None or leaders.settled - leaders.improved_at < patience:
+        return None
+    return f"no improvement in {leaders.settled - leaders.improved_at} settled trials (patience {patience})"
 
 
 def _fails_too_often(world: World, experiment: Experiment) -> bool:
@@ -100,7 +144,7 @@ def root_cause(experiment: Experiment) -> str:
 
 def _finish(world: World, experiment: Experiment, ended: SearchEnded) -> ExperimentFinished:
     finished = partial(ExperimentFinished, at=world.clock.now())
-    hopeless = experiment.failures and (experiment.best is None or _fails_too_often(world, experiment))
+    hopeless = experiment.failures and (not experiment.leaders.of_trial or _fails_too_often(world, experiment))
     if ended.status is RunStatus.COMPLETED and hopeless:
         return finished(status=RunStatus.FAILED, reason=root_cause(experiment))
     return finished(status=ended.status, reason=ended.reason)

@@ -15,6 +15,7 @@ from tao_automl.domain.json_types import JsonObject
 from tao_automl.domain.trial import Origin, Promote, Start, Stop
 from tao_automl.engine.answers import ask
 from tao_automl.engine.conclude import must_end
+from tao_automl.engine.evaluation import baseline_comes_first
 from tao_automl.engine.requests import request_training
 from tao_automl.engine.world import World
 
@@ -24,7 +25,7 @@ def explore(world: World, experiment: Experiment) -> Iterator[Event]:
     if experiment.ended or must_end(world, experiment):
         return
     if world.rules.evaluate_default and not experiment.trials:
-        if experiment.baseline or not world.callbacks.baseline_fn:
+        if experiment.baseline or not baseline_comes_first(world, experiment):
             params = world.problem.space.default()
             yield from _start(world, experiment, 0, params, world.problem.full_budget, Origin.DEFAULT, None)
     elif experiment.baseline:
@@ -32,6 +33,9 @@ def explore(world: World, experiment: Experiment) -> Iterator[Event]:
 
 
 def _follow(world: World, experiment: Experiment) -> Iterator[Event]:
+    if world.stopper:
+        for due in world.stopper.stops(experiment.trials):
+            yield from _stop(world, experiment, due.trial, due.reason)
     next_id = len(experiment.trials)
     for decision in ask(world, experiment, free_slots(world, experiment)):
         match decision:

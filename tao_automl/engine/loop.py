@@ -11,6 +11,7 @@ from tao_automl.engine.act import act
 from tao_automl.engine.conclude import conclude
 from tao_automl.engine.explore import explore
 from tao_automl.engine.observe import observe
+from tao_automl.engine.retention import retain
 from tao_automl.engine.settle import settle
 from tao_automl.engine.world import World
 from tao_automl.errors import JournalError, PlatformUnavailable, TaoAutoMLError
@@ -18,7 +19,7 @@ from tao_automl.errors import JournalError, PlatformUnavailable, TaoAutoMLError
 Step = Callable[[World, Experiment], Iterator[Event]]
 Listener = Callable[[Event, Experiment], None]
 
-STEPS: Sequence[Step] = (act, observe, settle, explore, conclude)
+STEPS: Sequence[Step] = (act, observe, settle, explore, retain, conclude)
 LONGEST_REST = 60.0
 
 
@@ -59,7 +60,7 @@ class Engine:
             raise
 
     def tick(self) -> int:
-        """All five steps; returns how many events they recorded. A step that cannot reach the platform keeps what it
+        """All steps; returns how many events they recorded. A step that cannot reach the platform keeps what it
         learned, and ends the tick. Nothing happens to a finished experiment."""
         if self.experiment.finished:
             return 0

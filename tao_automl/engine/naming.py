@@ -6,11 +6,14 @@ from tao_automl.domain.events import Purpose
 from tao_automl.domain.experiment import Experiment, Job
 from tao_automl.domain.trial import Trial
 
+BASE_MODEL = -1  # the trial of a job that is no trial's: the evaluation of the untrained base model
+
 
 def job_key(experiment: Experiment, purpose: Purpose, trial: int, budget: int, attempt: int) -> str:
     """Unique for ever, readable, and short enough for the names of every platform (63 characters of a-z, 0-9, -)."""
-    part = f"e{budget}" if purpose is Purpose.TRAIN else purpose.value
-    return f"{experiment.facts.id}-t{trial:04d}-{part}-a{attempt}"
+    whose = "base" if trial == BASE_MODEL else f"t{trial:04d}"
+    part = {Purpose.TRAIN: f"e{budget}", Purpose.EVALUATE: f"evaluate{budget}"}.get(purpose, purpose.value)
+    return f"{experiment.facts.id}-{whose}-{part}-a{attempt}"
 
 
 def recommendation(trial: Trial, job: Job | None) -> dict[str, Any]:

@@ -1,17 +1,17 @@
-"""Step 2: read what the platform has to say: states, and metrics in new log text."""
+"""Step 2: read what the platform has to say: states, and metrics in new log text and in files."""
 
 from collections.abc import Generator, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from tao_automl.domain.events import CallbackFailed, Event, JobCancelRequested, JobEnded, JobStarted, MetricReported
+from tao_automl.domain.events import CallbackFailed, Event, JobCancelRequested, JobEnded, JobStarted
 from tao_automl.domain.experiment import Experiment, Job
 from tao_automl.domain.finite import finite
-from tao_automl.domain.job import FailureClass, JobState, JobStatus, LogChunk
+from tao_automl.domain.job import FailureClass, JobOutputs, JobState, JobStatus, LogChunk
 from tao_automl.engine.evaluation import error_text
+from tao_automl.engine.files import CHUNKS_PER_TICK, finish_files, follow_files
+from tao_automl.engine.reporter import LOG, Reporter
 from tao_automl.engine.world import Extractor, World
-
-CHUNKS_PER_TICK = 64  # bounds one tick's reading of one job's log; the next tick goes on
 
 
 class Extracted(NamedTuple):
@@ -34,19 +34,25 @@ def observe(world: World, experiment: Experiment) -> Iterator[Event]:
 
 def _observe_job(world: World, experiment: Experiment, job: Job, status: JobStatus) -> Iterator[Event]:
     now = world.clock.now()
+    reporter = Reporter(job=job, now=now)
     if status.state is JobState.PENDING:
         return
     if job.started_at is None and (status.started_at or not status.state.ended):
         yield JobStarted(at=now, key=job.key, started_at=status.started_at or now)
-    read_to_end = yield from _read_log(world, experiment, job)
+    read_to_end = yield from _read_log(world, experiment, reporter)
     if not status.state.ended:
+        yield from follow_files(world, experiment, reporter)
         yield from _enforce_time_limit(world, job, status, now)
     elif read_to_end:
-        yield _ended(world, job, status, now)
+        outputs = world.platform.get_job_outputs(str(job.handle))
+        succeeded = status.state is JobState.SUCCEEDED
+        if (yield from finish_files(world, experiment, reporter, outputs, succeeded=succeeded)):
+            yield _ended(world, job, status, outputs, now)
 
 
-def _read_log(world: World, experiment: Experiment, job: Job) -> Generator[Event, None, bool]:
+def _read_log(world: World, experiment: Experiment, reporter: Reporter) -> Generator[Event, None, bool]:
     """Reports metrics. Returns whether all that the job had logged was read, and understood by the extractor."""
+    job = reporter.job
     epoch = _epochs_so_far(experiment, job)
     complained = ("metric_extractor", job.trial) in experiment.failed_callbacks
     for _ in range(CHUNKS_PER_TICK):
@@ -56,7 +62,7 @@ def _read_log(world: World, experiment: Experiment, job: Job) -> Generator[Event
         if extracted.error and not complained:
             complained = True
             yield _extractor_failed(world, job, extracted.error)
-        epoch = yield from _reports(world, experiment, job, extracted, epoch)
+        epoch = yield from _reports(world, experiment, reporter, extracted, epoch)
         world.cursors[job.key] = extracted.chunk.cursor
         if not extracted.chunk.more:
             return True
@@ -86,25 +92,25 @@ def _extract(extractor: Extractor, chunk: LogChunk, metric: str) -> Extracted:
 
 
 def _epochs_so_far(experiment: Experiment, job: Job) -> int:
-    """How far the job's reports have come, or those of the job that it continues."""
+    """How far the reports in the job's log have come, or those of the job that it continues."""
     before = experiment.jobs.get(job.spec.resume_from or "")
-    report = job.last_report or (before.last_report if before else None)
+    report = job.sources.get(LOG) or (before.last_report if before else None)
     return report.epoch if report else 0
 
 
 def _reports(
-    world: World, experiment: Experiment, job: Job, extracted: Extracted, epoch: int
+    world: World, experiment: Experiment, reporter: Reporter, extracted: Extracted, epoch: int
 ) -> Generator[Event, None, int]:
     """What the text reports after `epoch`. Returns the last epoch; reports that do not tell theirs count on."""
-    now, cursor, seen = world.clock.now(), extracted.chunk.cursor, False
+    budget, cursor, seen = reporter.job.budget, extracted.chunk.cursor, False
     for line in extracted.chunk.lines:
         if reading := world.jobs.read_metrics(line):
-            epoch, seen = reading.epoch or min(epoch + 1, job.budget), True
-            yield MetricReported(at=now, key=job.key, epoch=epoch, values=reading.values, cursor=cursor)
+            epoch, seen = reading.epoch or min(epoch + 1, budget), True
+            yield reporter.report(epoch, reading.values, cursor)
     if extracted.value is not None:
-        epoch = epoch if seen else min(epoch + 1, job.budget)
+        epoch = epoch if seen else min(epoch + 1, budget)
         values = {experiment.facts.objective.metric: finite(extracted.value)}
-        yield MetricReported(at=now, key=job.key, epoch=epoch, values=values, cursor=cursor)
+        yield reporter.report(epoch, values, cursor)
     return epoch
 
 
@@ -119,12 +125,11 @@ def _enforce_time_limit(world: World, job: Job, status: JobStatus, now: float) -
         yield JobCancelRequested(at=now, key=job.key, reason=reason, failure=FailureClass.RESOURCES)
 
 
-def _ended(world: World, job: Job, status: JobStatus, now: float) -> JobEnded:
-    handle = str(job.handle)
-    outputs = world.platform.get_job_outputs(handle)
+def _ended(world: World, job: Job, status: JobStatus, outputs: JobOutputs, now: float) -> JobEnded:
     failed = status.state in (JobState.FAILED, JobState.LOST)
-    failure = world.platform.get_failure_analysis(handle) if failed else None
+    failure = world.platform.get_failure_analysis(str(job.handle)) if failed else None
     world.cursors.pop(job.key, None)
+    world.files.pop(job.key, None)
     return JobEnded(
         at=now,
         key=job.key,

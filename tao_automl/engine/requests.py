@@ -5,7 +5,7 @@ from dataclasses import replace
 from tao_automl.domain.events import JobRequested, Purpose
 from tao_automl.domain.experiment import Experiment, Job
 from tao_automl.domain.json_types import JsonObject
-from tao_automl.engine.naming import job_key
+from tao_automl.engine.naming import BASE_MODEL, job_key
 from tao_automl.engine.world import NotPossible, Resume, World
 
 
@@ -44,7 +44,15 @@ def request_training(
     """The first attempt to train a trial up to `budget`, from the checkpoint of the job `after` if it left one."""
     key = job_key(experiment, Purpose.TRAIN, trial, budget, 1)
     spec = world.jobs.training(key, params, budget, resume_of(experiment, after) if after else None)
-    return JobRequested(at=world.clock.now(), trial=trial, purpose=Purpose.TRAIN, budget=budget, attempt=1, spec=spec)
+    return JobRequested(
+        at=world.clock.now(),
+        trial=trial,
+        purpose=Purpose.TRAIN,
+        budget=budget,
+        attempt=1,
+        spec=spec,
+        adjustments=tuple(world.jobs.adjustments(params)),
+    )
 
 
 def request_evaluation(
@@ -58,6 +66,17 @@ def request_evaluation(
         return spec
     return JobRequested(
         at=world.clock.now(), trial=trained.trial, purpose=purpose, budget=trained.budget, attempt=1, spec=spec
+    )
+
+
+def request_base_evaluation(world: World, experiment: Experiment) -> JobRequested | NotPossible:
+    """The first attempt to evaluate the base model."""
+    key = job_key(experiment, Purpose.BASELINE, BASE_MODEL, 0, 1)
+    spec = world.jobs.base_evaluation(key)
+    if isinstance(spec, NotPossible):
+        return spec
+    return JobRequested(
+        at=world.clock.now(), trial=BASE_MODEL, purpose=Purpose.BASELINE, budget=0, attempt=1, spec=spec
     )
 
 
@@ -84,5 +103,6 @@ def retry(world: World, experiment: Experiment, job: Job) -> JobRequested:
         budget=job.budget,
         attempt=attempt,
         spec=spec,
+        adjustments=job.adjustments,
         not_before=now + world.rules.retry_backoff * 2 ** (job.attempt - 1),
     )

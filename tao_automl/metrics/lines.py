@@ -10,15 +10,15 @@ Log text is untrusted: whatever does not fit is no metric, and never an error.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tao_automl.domain.finite import finite
+from tao_automl.metrics.records import MOST_METRICS, Found
 
 TAG = "tao_automl"
 LONGEST_LINE = 65_536
-MOST_METRICS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +27,6 @@ class LogPattern:
 
     metric: str
     pattern: re.Pattern[str]
-
-
-Found = tuple[int | None, Mapping[str, float | None]]
 
 
 def read_line(line: str, patterns: Sequence[LogPattern] = ()) -> Found | None:

@@ -4,11 +4,12 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tao_automl.domain.job import JobOutputs, JobSpec, JobStatus, OutputFile
+from tao_automl.errors import PlatformRejected
 from tao_automl.platforms.wrapper import CANCEL, CLAIM, EXIT, LOG, status_from_record, wrapper_text
 
 RESULTS = "results"
@@ -24,8 +25,11 @@ def is_key(key: str) -> bool:
 
 def is_inner_path(path: str) -> bool:
     """Whether a relative path of `JobSpec.files` stays in the folder and off the platform's own files."""
-    parts = path.split("/")
-    return "\0" not in path and not {"", ".", ".."} & set(parts) and parts[0] not in _RESERVED
+    return _is_relative_path(path) and path.split("/")[0] not in _RESERVED
+
+
+def _is_relative_path(path: str) -> bool:
+    return "\0" not in path and not {"", ".", ".."} & set(path.split("/"))
 
 
 class JobFolder:
@@ -108,6 +112,23 @@ class JobFolder:
         files = sorted(_files_below(self.results, limit), key=lambda file: file.path)
         return JobOutputs(root=str(self.results), files=tuple(files))
 
+    def result_file(self, name: str) -> Path | None:
+        """The regular file `name` below `results`; None if it is not there, or leads elsewhere."""
+        home = _home(self.results)
+        if home is None or not _is_relative_path(name):
+            return None
+        path = os.path.realpath(os.path.join(home, name))
+        return Path(path) if path.startswith(home + os.sep) and os.path.isfile(path) else None
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Deletes files below `results`; links to elsewhere are taken away, what they lead to is not."""
+        home = os.path.realpath(self.results)
+        for path in paths:
+            inside = os.path.realpath((self.results / path).parent)
+            if not is_inner_path(path) or not (inside + os.sep).startswith(home + os.sep):
+                raise PlatformRejected(f"{path}: it does not lie below the results of {self.path.name}")
+            (self.results / path).unlink(missing_ok=True)
+
     def _json(self, name: str) -> dict[str, Any] | None:
         try:
             data = json.loads((self.path / name).read_text(encoding="utf-8"))
@@ -138,10 +159,16 @@ def _description(spec: JobSpec, created_at: float) -> Mapping[str, object]:
     return {**fields, "env": dict(spec.env), "inputs": dict(spec.inputs), "created_at": created_at}
 
 
-def _files_below(results: Path, limit: int) -> Iterator[OutputFile]:
+def _home(results: Path) -> str | None:
+    """The real path of a results folder; None if it is a link to elsewhere."""
     home = os.path.realpath(results)
-    if home != os.path.join(os.path.realpath(results.parent), results.name):
-        return  # `results` itself is a link to elsewhere
+    return home if home == os.path.join(os.path.realpath(results.parent), results.name) else None
+
+
+def _files_below(results: Path, limit: int) -> Iterator[OutputFile]:
+    home = _home(results)
+    if home is None:
+        return
     for folder, names, files in os.walk(home):
         names.sort()
         for name in sorted(files):

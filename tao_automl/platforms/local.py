@@ -25,7 +25,7 @@ from tao_automl.platforms.gpu_lease import GpuLister, list_gpus
 from tao_automl.platforms.job_folder import JobFolder, is_key
 from tao_automl.platforms.local_launcher import Launcher
 from tao_automl.platforms.local_processes import WrapperProcess, end_leftovers, identities, send, wrapper_of
-from tao_automl.platforms.log_reader import read_log, tail_lines
+from tao_automl.platforms.log_reader import READ_LIMIT, read_log, tail_lines
 from tao_automl.platforms.os_errors import translated
 from tao_automl.platforms.redact import Redactor
 
@@ -115,6 +115,17 @@ class LocalPlatform:
             ended = handle in self._ended or folder.ending() is not None
             return read_log(folder.log, cursor, ended=ended)
 
+    def get_job_file(self, handle: str, path: str, cursor: int = 0) -> LogChunk:
+        if not is_key(handle):
+            return LogChunk(lines=(), cursor=cursor)
+        with translated(f"reading {path} of job {handle}"):
+            folder = self._folder(handle)
+            ended = handle in self._ended or folder.ending() is not None
+            found = folder.result_file(path)
+            if found is None:
+                return LogChunk(lines=(), cursor=cursor)
+            return read_log(found, cursor, ended=ended, line_limit=READ_LIMIT)
+
     def cancel_job(self, handle: str) -> None:
         if not is_key(handle):
             return
@@ -143,6 +154,11 @@ class LocalPlatform:
             return JobOutputs(root="", files=())
         with translated(f"listing the results of job {handle}"):
             return self._folder(handle).outputs()
+
+    def delete_job_files(self, handle: str, paths: Sequence[str]) -> None:
+        if is_key(handle):
+            with translated(f"deleting files of job {handle}"):
+                self._folder(handle).delete(paths)
 
     def capacity(self, gpus: int) -> int | None:
         return len(self._launcher.gpus.gpus) // gpus if gpus > 0 else self._launcher.cpu_slots

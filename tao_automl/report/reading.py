@@ -27,8 +27,8 @@ def read_report(result: Mapping[str, Any]) -> Report:
         best=_best(mapping(result.get("best"))),
         front=tuple(best for row in front if (best := _best(row))),
         front_objectives=tuple(_numbers(row.get("objective_values")) for row in front if _best(row)),
-        baseline=_evaluation(mapping(result.get("baseline")), "comparison_to_best"),
-        final=_evaluation(mapping(result.get("final_evaluation")), "comparison_to_baseline"),
+        baseline=_evaluation(result, "baseline", "comparison_to_best"),
+        final=_evaluation(result, "final_evaluation", "comparison_to_baseline"),
         progress=_progress(progress),
         counts=Counter(trial.status for trial in trials),
         trials=trials,
@@ -98,14 +98,18 @@ def _best(row: Mapping[str, Any]) -> Best | None:
     )
 
 
-def _evaluation(row: Mapping[str, Any], comparison: str) -> Evaluation:
+def _evaluation(result: Mapping[str, Any], name: str, comparison: str) -> Evaluation:
+    row = mapping(result.get(name))
+    metric, compared = text(row.get("metric_name"), 80), mapping(row.get(comparison))
+    same_direction = compared.get("direction") in (None, result.get("direction"))
     return Evaluation(
+        metric="" if metric == text(result.get("metric"), 80) else metric,
         status=text(row.get("status"), 60) or "not_run",
         value=number(row.get("metric_value")),
         source=text(row.get("source"), 200),
         reason=text(row.get("failure_reason")),
         record_path=text(row.get("record_path")),
-        delta=number(mapping(row.get(comparison)).get("delta")),
+        delta=number(compared.get("delta")) if same_direction else None,
     )
 
 

@@ -87,9 +87,11 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The baseline or the final evaluation; `delta` is its comparison as recorded, None where there is none."""
+    """The baseline or the final evaluation; `delta` is its comparison as recorded, None where there is none or where it
+    has another direction than the search. `metric` is its metric's name if that is not the search's."""
 
     status: str
+    metric: str
     value: float | None
     source: str
     reason: str

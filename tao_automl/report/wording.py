@@ -100,7 +100,8 @@ def evaluation_note(evaluation: Evaluation) -> str:
     status = evaluation.status.replace("_", " ")
     if evaluation.value is None:
         return f"{status}: {evaluation.reason}" if evaluation.reason else status
-    return f"{status}, {evaluation.source}" if evaluation.source else status
+    source = f"{status}, {evaluation.source}" if evaluation.source else status
+    return f"{evaluation.metric}: {source}" if evaluation.metric else source
 
 
 def trials_sentence(report: Report) -> str:

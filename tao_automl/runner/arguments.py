@@ -10,10 +10,11 @@ from typing import Any, TypedDict
 from tao_automl.domain.events import ExperimentCreated
 from tao_automl.engine.world import Callbacks
 from tao_automl.errors import SettingsError
+from tao_automl.runner.trackers import settle_trackers
 
 ALIASES = {"sdk": "platform_sdk", "workspace_path": "workspace_dir"}
 BY_HAND = "by hand"  # the platform of a study: there is none
-NOT_YET = ("feedback_fn", "wandb_config", "plan_token")
+NOT_YET = ("feedback_fn", "plan_token")
 
 
 class RunArguments(TypedDict, total=False):
@@ -33,6 +34,8 @@ class RunArguments(TypedDict, total=False):
         evaluation says callback_error; the search's result stands.
     on_recommendation, on_result: ``(rec)`` and ``(rec, metric, status)``; told after the fact, errors are logged.
     image, gpu_count, num_nodes, platform_options: the shape of a job.
+    wandb_config: what to show in Weights & Biases (project, entity, mode, group, tags, name, dir, ...): the same as
+        ``automl_settings["trackers"]["wandb"]``. See `tao_automl.tracking.with_wandb.WandbOptions`.
     """
 
     automl_algorithm: str | None
@@ -52,11 +55,15 @@ class RunArguments(TypedDict, total=False):
     gpu_count: int | None
     num_nodes: int | None
     platform_options: Mapping[str, Any] | None
+    wandb_config: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arguments:
-    """What a run was asked for, as JSON. Together with the skill's files it decides everything but the callbacks."""
+    """What a run was asked for, as JSON. Together with the skill's files it decides everything but the callbacks.
+
+    `trackers` show the run elsewhere, and decide nothing: a resumed run may have others.
+    """
 
     skill_dir: str
     action: str
@@ -72,6 +79,7 @@ class Arguments:
     gpu_count: int | None = None
     num_nodes: int = 1
     platform_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    trackers: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def recorded(cls, facts: ExperimentCreated) -> "Arguments":
@@ -82,17 +90,18 @@ class Arguments:
     def updated(self, given: Mapping[str, Any]) -> "Arguments":
         """With what is given and not None in `given`, a form of `RunArguments`."""
         names = {item.name for item in dataclasses.fields(self)}
-        known = {name: value for name, value in given.items() if value is not None and name in names}
+        settled = settle_trackers(given, self.trackers)
+        known = {name: value for name, value in settled.items() if value is not None and name in names}
         for name in ("train_dataset_uri", "eval_dataset_uri"):
             known.update({name: str(known[name])} if name in known else {})
         return dataclasses.replace(self, **known)
 
     def differences(self, other: "Arguments") -> list[str]:
-        """One line for every argument in which the two differ."""
+        """One line for every argument in which the two differ, the trackers left aside."""
         return [
             f"{item.name} was {getattr(other, item.name)!r}, is {getattr(self, item.name)!r}"
             for item in dataclasses.fields(self)
-            if getattr(self, item.name) != getattr(other, item.name)
+            if item.name != "trackers" and getattr(self, item.name) != getattr(other, item.name)
         ]
 
 

@@ -13,6 +13,7 @@ from tao_automl.runner.plan import Plan, make_plan
 from tao_automl.runner.result import Result
 from tao_automl.runner.runs import Run, begin, open_platform, resume
 from tao_automl.runner.setup import prepare
+from tao_automl.runner.trackers import open_trackers
 
 KEYWORDS = ("skill_dir", "platform_sdk", "workspace_dir", "action", "poll_interval", "on_event")
 
@@ -62,6 +63,7 @@ class AutoMLRunner:
         """The launch review of `run` with the same arguments (see `RunArguments`). Launches and writes nothing."""
         asked, platform = self._asked("plan", arguments)
         setup = prepare(asked, platform)
+        open_trackers(setup.arguments.trackers, self._workspace)
         return make_plan(setup, platform, self._workspace, make_callbacks(arguments), check_data(setup))
 
     def run(self, *, resume: bool = False, **arguments: Unpack[RunArguments]) -> Result:

@@ -5,12 +5,13 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tao_automl.domain.events import Evaluation, Purpose, RunStatus
-from tao_automl.domain.experiment import Experiment, Job, Settlement
+from tao_automl.domain.experiment import Experiment, Job
+from tao_automl.domain.leaders import Settlement
 from tao_automl.domain.trial import Trial, TrialState
 
 HISTORY_STATUS = {
@@ -182,7 +183,7 @@ def _comparable_best(experiment: Experiment) -> float | None:
     baseline, final = experiment.baseline, experiment.final
     if baseline and baseline.source == "validation metric of the default configuration":
         return experiment.best.event.value if experiment.best else None
-    return final.metric_value if final else None
+    return final.metric_value if final and baseline and final.metric_name == baseline.metric_name else None
 
 
 def _final(experiment: Experiment, workspace: Path) -> dict[str, Any]:
@@ -190,16 +191,18 @@ def _final(experiment: Experiment, workspace: Path) -> dict[str, Any]:
     entry = _evaluation(experiment.final, experiment.facts.objective.metric, record)
     baseline = experiment.baseline
     same_data = baseline is not None and baseline.source != "validation metric of the default configuration"
-    before = baseline.metric_value if baseline and same_data else None
+    same_metric = baseline is not None and baseline.metric_name == entry["metric_name"]
+    before = baseline.metric_value if baseline and same_data and same_metric else None
     return entry | {"comparison_to_baseline": _compare(experiment, before, entry["metric_value"])}
 
 
 def _compare(experiment: Experiment, before: float | None, after: float | None) -> dict[str, Any] | None:
     if before is None or after is None:
         return None
-    objective = experiment.facts.objective
-    gain = objective.improvement(before, after)
-    return {"delta": after - before, "improved": gain > 0, "direction": objective.direction.value}
+    objective, baseline = experiment.facts.objective, experiment.baseline
+    direction = baseline.direction if baseline and baseline.direction else objective.direction
+    gain = replace(objective, direction=direction).improvement(before, after)
+    return {"delta": after - before, "improved": gain > 0, "direction": direction.value}
 
 
 def _progress(experiment: Experiment, now: float) -> dict[str, Any]:
@@ -250,7 +253,7 @@ def _history(experiment: Experiment) -> list[dict[str, Any]]:
 
 def _history_entry(experiment: Experiment, trial: Trial, jobs: list[Job]) -> dict[str, Any]:
     job = jobs[-1] if jobs else None
-    settlement = experiment.best_of.get(trial.id) or experiment.last_settlement.get(trial.id)
+    settlement = experiment.leaders.of_trial.get(trial.id) or experiment.last_settlement.get(trial.id)
     metric = experiment.facts.objective.metric
     value, at = _value(trial, settlement)
     curve = experiment.curves.get(trial.id, {})

@@ -12,6 +12,7 @@ from tao_automl import plugins
 from tao_automl._version import __version__
 from tao_automl.domain.events import BaselineSettled, Event, ExperimentCreated, FinalEvaluationSettled, Purpose
 from tao_automl.domain.experiment import Experiment, Job, fold
+from tao_automl.domain.goal import Objective
 from tao_automl.domain.job import JobOutputs, JobSpec
 from tao_automl.domain.json_types import JsonObject
 from tao_automl.domain.ports import Journal, PlatformSDK
@@ -25,10 +26,14 @@ from tao_automl.errors import JournalError, SettingsError, SkillChanged
 from tao_automl.runner.arguments import Arguments
 from tao_automl.runner.artifacts import write_artifacts
 from tao_automl.runner.data_check import check_data
+from tao_automl.runner.journals import open_journal
 from tao_automl.runner.mailbox import cancel_requested, clear_requests
 from tao_automl.runner.notices import Notices
 from tao_automl.runner.result import Result
 from tao_automl.runner.setup import Setup, prepare
+from tao_automl.runner.trackers import continued_trackers, open_trackers
+from tao_automl.runner.tracking import Tracking
+from tao_automl.tracking.port import Tracker
 
 CALLBACK_THREADS = 8
 
@@ -54,12 +59,6 @@ class Run:
     on_event: Listener | None = None
 
 
-def open_journal(workspace: Path, mode: str) -> Journal:
-    """The journal of a workspace; see `tao_automl.store.sqlite.open_sqlite` for modes and errors."""
-    journal: Journal = plugins.load(plugins.JOURNALS, "sqlite")(workspace, mode)
-    return journal
-
-
 def open_platform(name: str, workspace: Path, options: Mapping[str, Any]) -> PlatformSDK:
     """A platform by name. Raises UnknownPlugin, MissingExtra, or what the platform has against the options."""
     platform: PlatformSDK = plugins.load(plugins.PLATFORMS, name)(workspace, options)
@@ -68,12 +67,14 @@ def open_platform(name: str, workspace: Path, options: Mapping[str, Any]) -> Pla
 
 def begin(run: Run, setup: Setup) -> Result:
     """A fresh run. The data is checked before the workspace is touched."""
+    check_scoring(setup, run.callbacks)
     check_data(setup)
+    trackers = open_trackers(setup.arguments.trackers, run.workspace)
     journal = open_journal(run.workspace, "create")
     try:
         first = created(setup, run.platform.name, scored_by_callback=run.callbacks.eval_fn is not None)
         journal.append([first], expect=0)
-        return _drive(run, journal, _world(run, setup))
+        return _drive(run, journal, _world(run, setup), trackers)
     finally:
         journal.close()
 
@@ -84,7 +85,7 @@ def resume(run: Run, given: Mapping[str, Any]) -> Result:
     try:
         facts = fold(journal.read()).facts
         recorded = Arguments.recorded(facts)
-        setup = prepare(recorded.updated(given), run.platform)
+        setup = prepare(recorded.updated(given), run.platform, known=facts.known)
         if changed := setup.arguments.differences(recorded):
             raise SettingsError(
                 f"{run.workspace}: the run was begun with other arguments: {'; '.join(changed)}",
@@ -96,10 +97,25 @@ def resume(run: Run, given: Mapping[str, Any]) -> Result:
                 "restore them, or start a new run in another workspace",
             )
         _check_scoring(run, facts)
+        trackers = continued_trackers(setup.arguments.trackers, recorded.trackers, run.workspace)
         clear_requests(run.workspace)
-        return _drive(run, journal, _world(run, setup))
+        return _drive(run, journal, _world(run, setup), trackers)
     finally:
         journal.close()
+
+
+def check_scoring(setup: Setup, callbacks: Callbacks) -> None:
+    """Trials are scored in one way. Raises SettingsError."""
+    if callbacks.eval_fn and setup.scored_by_evaluation:
+        raise SettingsError(
+            "eval_fn: the trials are scored by the skill's evaluate action already",
+            "leave `evaluate_trials` out, or `eval_fn`",
+        )
+    if setup.problem.goal.relative and not setup.settings.rules.evaluate_default and not callbacks.baseline_fn:
+        raise SettingsError(
+            "outcome_constraints: one compares with the baseline, and evaluate_default=False leaves none",
+            "leave `evaluate_default` out, or give `baseline_fn`",
+        )
 
 
 def _check_scoring(run: Run, facts: ExperimentCreated) -> None:
@@ -118,7 +134,9 @@ def end(run: Run) -> Result:
     journal = open_journal(run.workspace, "write")
     try:
         facts = fold(journal.read()).facts
-        return _drive(run, journal, _closing_world(run, facts))
+        asked = Arguments.recorded(facts).trackers
+        trackers = continued_trackers(asked, asked, run.workspace)
+        return _drive(run, journal, _closing_world(run, facts), trackers)
     finally:
         journal.close()
 
@@ -140,13 +158,18 @@ def created(setup: Setup, platform: str, *, scored_by_callback: bool) -> Experim
         space=tuple(setup.problem.space.to_json()),
         scored_by_callback=scored_by_callback,
         total_trials=getattr(setup.searcher, "num_recommendations", None),
+        others=setup.problem.others,
+        constraints=setup.problem.constraints,
+        scored_by_evaluation=setup.scored_by_evaluation,
+        known=setup.known,
     )
 
 
-def _drive(run: Run, journal: Journal, world: World) -> Result:
-    notices = Notices(run.callbacks)
+def _drive(run: Run, journal: Journal, world: World, trackers: Mapping[str, Tracker]) -> Result:
+    notices, tracking = Notices(run.callbacks), Tracking(trackers)
     listeners = [run.on_event] if run.on_event else []
-    engine = Engine(journal, world, [*listeners, notices, _Recorder(run.workspace)])
+    engine = Engine(journal, world, [*listeners, notices, tracking, _Recorder(run.workspace)])
+    tracking.replay(journal.read())
     try:
         if not engine.experiment.finished:
             engine.attach()
@@ -154,6 +177,7 @@ def _drive(run: Run, journal: Journal, world: World) -> Result:
     finally:
         notices.close()
         world.workers.close()
+        tracking.close(engine.experiment)
     return write_artifacts(engine.experiment, run.workspace, world.clock.now())
 
 
@@ -162,6 +186,7 @@ def _world(run: Run, setup: Setup) -> World:
     return World(
         problem=setup.problem,
         searcher=setup.searcher,
+        stopper=setup.stopper,
         platform=run.platform,
         jobs=setup.jobs,
         clock=SystemClock(),
@@ -198,6 +223,7 @@ class _NoJobs:
     """Jobs of a run that is only being ended: none is made any more."""
 
     gpus = 0
+    metric_files = ()
 
     def training(self, key: str, params: JsonObject, budget: int, resume: Resume | None) -> JobSpec:
         raise JournalError("a run that is being cancelled trains nothing")
@@ -205,11 +231,23 @@ class _NoJobs:
     def evaluation(self, key: str, purpose: Purpose, params: JsonObject, trained: Job) -> JobSpec | NotPossible:
         return NotPossible("the run was cancelled")
 
+    def base_evaluation(self, key: str) -> JobSpec | NotPossible:
+        return NotPossible("the run was cancelled")
+
+    def adjustments(self, params: JsonObject) -> Sequence[JsonObject]:
+        return ()
+
     def checkpoint(self, outputs: JobOutputs) -> str | None:
         return None
 
+    def checkpoints(self, outputs: JobOutputs) -> Sequence[str]:
+        return ()
+
     def read_metrics(self, line: str) -> Reading | None:
         return None
+
+    def evaluation_objectives(self, objective: Objective) -> Sequence[Objective]:
+        return (objective,)
 
 
 @dataclass(frozen=True, slots=True)

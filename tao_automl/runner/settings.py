@@ -2,14 +2,15 @@
 
 import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
-from tao_automl.domain.goal import Direction
-from tao_automl.engine.world import Rules
+from tao_automl import plugins
+from tao_automl.engine.world import Retention, Rules
 from tao_automl.errors import SettingsError
 from tao_automl.runner.durations import parse_duration
+from tao_automl.runner.trackers import trackers_setting
 
 Parser = Callable[[str, Any], Any]
 
@@ -67,15 +68,29 @@ def mapping(name: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def metric_name(name: str, value: Any) -> str:
-    """A plain metric name; expressions over metrics are told apart by their operators."""
-    metric = text(name, value)
-    if metric.startswith("-") or any(mark in metric for mark in ",*+"):
-        raise SettingsError(
-            f"{name}: expressions over metrics are not supported by this version, got {value!r}",
-            "name one metric and set `direction`",
-        )
-    return metric
+def texts(name: str, value: Any) -> list[str]:
+    """One text, or several."""
+    if isinstance(value, str):
+        return [text(name, value)]
+    if not isinstance(value, Sequence) or not value:
+        raise SettingsError(f"{name}: a text or a list of texts is needed, got {value!r}")
+    return [text(name, item) for item in value]
+
+
+def mappings(name: str, value: Any) -> list[dict[str, Any]]:
+    """A mapping, or several; a text stands for the mapping that has it as its metric."""
+    items = [value] if isinstance(value, Mapping | str) else value
+    if not isinstance(items, Sequence) or not items:
+        raise SettingsError(f"{name}: a list of mappings is needed, got {value!r}")
+    return [{"metric": item} if isinstance(item, str) else mapping(name, item) for item in items]
+
+
+def rules(name: str, value: Any) -> list[dict[str, Any]]:
+    """A mapping with a `type`, or several; a text stands for the mapping that has it as its type."""
+    items = [value] if isinstance(value, Mapping | str) else value
+    if not isinstance(items, Sequence) or not items:
+        raise SettingsError(f"{name}: a mapping with a `type` is needed, got {value!r}")
+    return [{"type": item} if isinstance(item, str) else mapping(name, item) for item in items]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +105,18 @@ class Setting:
 DURATION = parse_duration
 SETTINGS: Mapping[str, Setting] = {
     "algorithm": Setting(text, (), "the searcher's name; the same as the argument `automl_algorithm`"),
-    "metric": Setting(metric_name, (), "what is optimised; the skill's primary metric unless given"),
+    "metric": Setting(
+        text, (), "what is optimised: a metric, a formula, several with commas; the skill's primary metric unless given"
+    ),
     "direction": Setting(
         one_of("maximize", "minimize"), (), "needed only for a metric that the skill does not declare"
+    ),
+    "objectives": Setting(mappings, (), "several objectives: metric, direction, weight, threshold of each"),
+    "outcome_constraints": Setting(texts, (), 'what outcomes keep: "latency <= 20", "accuracy >= 0.95 * baseline"'),
+    "tracking_metrics": Setting(texts, (), "metrics that are shown beside the objectives"),
+    "evaluate_trials": Setting(boolean, (), "each trial is scored by the skill's evaluate action, on the eval data"),
+    "reuse_best_evaluation": Setting(
+        boolean, (), "with evaluate_trials: the winner's score stands for its final evaluation"
     ),
     "automl_max_recommendations": Setting(integer(1), ("num_recommendations",), "trials in all, the default included"),
     "automl_max_epochs": Setting(integer(1), ("max_epochs",), "the budget of a complete training"),
@@ -100,40 +124,29 @@ SETTINGS: Mapping[str, Setting] = {
     "automl_max_concurrent": Setting(integer(1), ("max_concurrent",), "trials at the same time"),
     "max_wall_time": Setting(DURATION, (), "the run ends, and its jobs are cancelled, after so long"),
     "max_trial_time": Setting(DURATION, (), "a training job is cancelled, and its trial fails, after so long"),
+    "max_gpu_hours": Setting(number(0), (), "the run ends, and its jobs are cancelled, after so many GPU-hours"),
+    "max_cost": Setting(number(0), (), "the same, in the currency of `price_per_gpu_hour`"),
+    "price_per_gpu_hour": Setting(number(0), (), "what a GPU costs an hour; makes `cost` known"),
+    "patience": Setting(integer(1), (), "the run ends after so many trials without an improvement"),
     "target_metric": Setting(number(), (), "the run ends once the metric is this good"),
     "max_attempts": Setting(integer(1), (), "attempts at a job that fails for reasons of infrastructure"),
     "tolerated_failure_rate": Setting(number(0, 1), (), "the run fails if a larger share of its trials does"),
     "platform_patience": Setting(DURATION, (), "how long to wait for a platform that cannot be reached"),
     "evaluate_default": Setting(boolean, (), "trial 0 is the default configuration, and the baseline"),
     "allow_proxy_metric": Setting(boolean, (), "go on without a baseline"),
+    "early_stopping": Setting(rules, (), "stops hopeless trials: percentile, threshold, asha, curve or none"),
+    "warm_start": Setting(texts, (), "workspaces and CSV files of earlier runs, to learn from"),
+    "train_sample_count": Setting(integer(1), (), "samples of the training data; counted where that is cheap"),
+    "automl_delete_intermediate_ckpt": Setting(boolean, (), "checkpoints that nothing can need any more are deleted"),
+    "automl_checkpoint_retention_strategy": Setting(
+        one_of("auto", *(kind.value for kind in Retention)), (), "which checkpoints are kept in the end"
+    ),
     "fixed_parameters": Setting(mapping, (), "parameters that are not searched, and their values"),
     "seed": Setting(integer(0), (), "the address of all random draws"),
+    "trackers": Setting(trackers_setting, (), "where the run is shown (wandb, mlflow, tensorboard), and their options"),
 }
 SEARCHER_SETTINGS = {"automl_max_recommendations": "num_recommendations", "automl_reduction_factor": "reduction_factor"}
 ALIASES = {alias: name for name, setting in SETTINGS.items() for alias in setting.aliases}
-NOT_YET = frozenset(
-    [
-        "objectives",
-        "outcome_constraints",
-        "tracking_metrics",
-        "automl_population_size",
-        "population_size",
-        "automl_max_generations",
-        "max_gpu_hours",
-        "max_cost",
-        "patience",
-        "train_sample_count",
-        "automl_delete_intermediate_ckpt",
-        "automl_checkpoint_retention_strategy",
-        "early_stopping",
-        "n_init",
-        "warm_start",
-        "llm_endpoint",
-        "base_url",
-        "llm_model",
-        "model",
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +156,6 @@ class RunSettings:
     given: Mapping[str, Any]
     searcher: Mapping[str, Any]
     rules: Rules
-    metric: str | None = None
-    direction: Direction | None = None
     max_epochs: int | None = None
     seed: int = 0
     fixed_parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -165,8 +176,6 @@ def parse_settings(raw: Mapping[str, Any] | None, searcher: type) -> RunSettings
         given=given,
         searcher=to_searcher,
         rules=_rules(given),
-        metric=given.get("metric"),
-        direction=Direction(given["direction"]) if "direction" in given else None,
         max_epochs=given.get("automl_max_epochs"),
         seed=given.get("seed", 0),
         fixed_parameters=given.get("fixed_parameters", {}),
@@ -190,14 +199,27 @@ def _canonical(key: Any, own: Mapping[str, Any]) -> str:
     for own_name, own_field in own.items():
         if name == own_name or name in own_field.metadata.get("aliases", ()):
             return own_name
-    if name in NOT_YET:
-        raise SettingsError(f"automl_settings: `{name}` is not supported by this version", "leave it out")
+    if owners := _owners(name):
+        raise SettingsError(
+            f"automl_settings: `{name}` is a setting of {', '.join(owners)}, which the run does not use",
+            "leave it out, or choose another algorithm",
+        )
     known = [*SETTINGS, *ALIASES, *own]
     close = difflib.get_close_matches(name, known, n=1)
     raise SettingsError(
         f"automl_settings: unknown setting `{name}`",
         f"did you mean `{close[0]}`?" if close else f"known: {', '.join(sorted(known))}",
     )
+
+
+def _owners(name: str) -> list[str]:
+    """The searchers that have such a setting."""
+    return [
+        searcher
+        for searcher in plugins.names(plugins.SEARCHERS)
+        for own_name, own in searcher_settings(plugins.load(plugins.SEARCHERS, searcher)).items()
+        if name == own_name or name in own.metadata.get("aliases", ())
+    ]
 
 
 def _refuse_foreign(settings: Mapping[str, Any], own: Mapping[str, Any], searcher: type) -> None:
@@ -213,4 +235,20 @@ def _rules(given: Mapping[str, Any]) -> Rules:
     renamed = {"automl_max_concurrent": "max_concurrent"}
     known = {f.name for f in fields(Rules)}
     named = {renamed.get(key, key): value for key, value in given.items()}
-    return Rules(**{key: value for key, value in named.items() if key in known})
+    if "max_cost" in given and "price_per_gpu_hour" not in given:
+        raise SettingsError("max_cost: the price of a GPU is not known", "set `price_per_gpu_hour`, too")
+    values = {key: value for key, value in named.items() if key in known}
+    return Rules(**values, retention=_retention(given))
+
+
+def _retention(given: Mapping[str, Any]) -> Retention:
+    delete = given.get("automl_delete_intermediate_ckpt")
+    strategy = given.get("automl_checkpoint_retention_strategy", "auto")
+    if strategy == "auto":
+        return Retention.TERMINAL if delete else Retention.ALL
+    if delete is not None and delete is (strategy == Retention.ALL.value):
+        raise SettingsError(
+            f"automl_checkpoint_retention_strategy: {strategy!r} contradicts automl_delete_intermediate_ckpt={delete}",
+            "keep one of them",
+        )
+    return Retention(strategy)

@@ -23,15 +23,20 @@ from tao_automl.bank import (
     read_template,
     support_gate,
 )
-from tao_automl.domain.goal import Direction, Objective
+from tao_automl.domain.goal import Goal
+from tao_automl.domain.json_types import JsonObject
 from tao_automl.domain.nearest import nearest_hint
-from tao_automl.domain.ports import Searcher
+from tao_automl.domain.ports import Searcher, Stopper
 from tao_automl.domain.problem import Fidelity, Problem
 from tao_automl.errors import DataError, MissingExtra, SettingsError
 from tao_automl.metrics import LogPattern
 from tao_automl.runner.arguments import Arguments
+from tao_automl.runner.goals import goal_for
+from tao_automl.runner.metric_sources import metric_files
 from tao_automl.runner.settings import RunSettings, mapping, parse_settings
 from tao_automl.runner.skill_jobs import SkillJobs
+from tao_automl.runner.warm_start import known_trials, read_rows
+from tao_automl.search.stopping import make_stopper
 
 REMOTE = re.compile(r"^[a-z][a-z0-9+.-]+://")
 
@@ -46,6 +51,9 @@ class Setup:
     problem: Problem
     settings: RunSettings
     searcher: Searcher
+    stopper: Stopper | None
+    known: tuple[JsonObject, ...]
+    scored_by_evaluation: bool
     jobs: SkillJobs
 
 
@@ -56,8 +64,11 @@ class Capacity(Protocol):
         """See `tao_automl.domain.ports.PlatformSDK`."""
 
 
-def prepare(arguments: Arguments, platform: Capacity) -> Setup:
-    """Resolves and checks everything that can be checked without running anything. Raises UserError."""
+def prepare(arguments: Arguments, platform: Capacity, *, known: tuple[JsonObject, ...] | None = None) -> Setup:
+    """Resolves and checks everything that can be checked without running anything. Raises UserError.
+
+    `known` is what a run that is resumed has learned from earlier ones; for a new run it is read.
+    """
     skill = load_skill(find_skill(arguments.skill_dir).resolve())
     support_gate(skill, arguments.action)
     require_packages(skill)
@@ -65,6 +76,7 @@ def prepare(arguments: Arguments, platform: Capacity) -> Setup:
     searcher_class = plugins.load(plugins.SEARCHERS, str(arguments.automl_algorithm))
     settings = parse_settings(arguments.automl_settings, searcher_class)
     arguments = _canonical(arguments, skill, settings, platform)
+    _check_gpu_limits(arguments, settings)
     overrides = _overrides(arguments, skill)
     reading = read_space(
         skill,
@@ -74,12 +86,19 @@ def prepare(arguments: Arguments, platform: Capacity) -> Setup:
         fixed=_fixed(settings, overrides[arguments.action], arguments, skill.fidelity.key if skill.fidelity else None),
         context=_context(arguments, skill, settings),
     )
+    goal = goal_for(skill, arguments.action, settings.given)
+    _check_goal(goal, settings)
+    rows = read_rows(settings.given.get("warm_start", ())) if known is None else known
     problem = Problem(
         space=reading.space,
-        objective=objective_for(skill, arguments.action, settings),
+        objective=goal.objectives[0],
+        others=goal.objectives[1:],
+        constraints=goal.constraints,
         fidelity=fidelity_for(skill, settings),
         seed=settings.seed,
     )
+    problem = replace(problem, known=known_trials(problem, rows))
+    asked = settings.given.get("early_stopping")
     return Setup(
         arguments=arguments,
         skill=skill,
@@ -87,6 +106,9 @@ def prepare(arguments: Arguments, platform: Capacity) -> Setup:
         problem=problem,
         settings=settings,
         searcher=make_searcher(searcher_class, problem, settings),
+        stopper=make_stopper(problem, asked) if asked else None,
+        known=rows,
+        scored_by_evaluation=_scored_by_evaluation(skill, arguments, settings, goal),
         jobs=_jobs(arguments, skill, problem.fidelity, overrides, settings),
     )
 
@@ -118,26 +140,17 @@ def _fault(requirement: Requirement) -> str | None:
     return None if requirement.specifier.contains(version, prereleases=True) else f"version {version} is installed"
 
 
-def objective_for(skill: Skill, action: str, settings: RunSettings) -> Objective:
-    """The metric asked for, or the skill's primary one; its direction as declared, or as asked if not declared."""
-    name = settings.metric or skill.action(action).metric or skill.primary_metric.name
-    declared = {metric.name: Direction(metric.direction) for metric in skill.metrics}
-    if name == "kpi":
-        name = skill.primary_metric.name
-    direction = declared.get(name, settings.direction)
-    if direction is None:
-        known = ", ".join(f"{metric.name} ({metric.direction})" for metric in skill.metrics)
-        raise SettingsError(
-            f"metric: {skill.name} does not declare `{name}`, so its direction is not known",
-            f"set `direction` to maximize or minimize, or use a declared metric: {known}",
-        )
-    if settings.direction and settings.direction is not direction:
-        raise SettingsError(
-            f"direction: {skill.name} declares that `{name}` is to {direction.value}, "
-            f"the setting says {settings.direction.value}",
-            "leave `direction` out",
-        )
-    return Objective(metric=name, direction=direction)
+def _scored_by_evaluation(skill: Skill, arguments: Arguments, settings: RunSettings, goal: Goal) -> bool:
+    """Whether each trial is scored by the evaluate action: if asked for, and where nothing else tells the metric."""
+    if "evaluate_trials" in settings.given:
+        return bool(settings.given["evaluate_trials"])
+    evaluate, searched = skill.actions.get("evaluate"), skill.action(arguments.action)
+    return bool(evaluate and evaluate.metric in goal.names and evaluate.metric != searched.metric and searched.metric)
+
+
+def _check_goal(goal: Goal, settings: RunSettings) -> None:
+    if len(goal.objectives) > 1 and settings.rules.target_metric is not None:
+        raise SettingsError("target_metric: it needs one objective", "give the objectives a `threshold`")
 
 
 def fidelity_for(skill: Skill, settings: RunSettings) -> Fidelity | None:
@@ -182,6 +195,12 @@ def _canonical(arguments: Arguments, skill: Skill, settings: RunSettings, platfo
         eval_dataset_uri=_resolved("eval_dataset_uri", arguments.eval_dataset_uri),
         gpu_count=gpus,
     )
+
+
+def _check_gpu_limits(arguments: Arguments, settings: RunSettings) -> None:
+    for name in ("max_gpu_hours", "max_cost"):
+        if name in settings.given and not arguments.gpu_count:
+            raise SettingsError(f"{name}: the jobs use no GPU, so it would never be reached", "set `max_wall_time`")
 
 
 def _default_gpus(skill: Skill, platform: Capacity) -> int:
@@ -276,10 +295,12 @@ def _jobs(
         overrides=overrides,
         data=data,
         patterns=_patterns(skill),
+        metric_files=metric_files(skill),
         image=None if skill.runtime == "python" else image,
         gpus=arguments.gpu_count or 0,
         nodes=arguments.num_nodes,
         time_limit=settings.rules.max_trial_time,
+        sample_count=settings.given.get("train_sample_count"),
     )
 
 

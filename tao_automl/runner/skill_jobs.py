@@ -1,19 +1,21 @@
 """Trials of a skill as jobs: specs, commands, inputs and checkpoints."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tao_automl.bank import Action, Skill, dump_yaml, flatten, nest, read_template, render_spec
-from tao_automl.bank.checkpoints import latest_checkpoint
+from tao_automl.bank.checkpoints import all_checkpoints, latest_checkpoint
 from tao_automl.domain.events import Purpose
 from tao_automl.domain.experiment import Job
+from tao_automl.domain.goal import Objective
 from tao_automl.domain.job import JobOutputs, JobSpec
 from tao_automl.domain.json_types import JsonObject
 from tao_automl.domain.problem import Fidelity
-from tao_automl.engine.world import NotPossible, Reading, Resume
+from tao_automl.engine.world import FileSource, NotPossible, Reading, Resume
 from tao_automl.metrics import LogPattern, read_line
+from tao_automl.runner.metric_sources import evaluation_objectives
 
 SPEC_FILE = "spec.yaml"
 RESULTS = "results"
@@ -33,10 +35,12 @@ class SkillJobs:
     overrides: Mapping[str, Mapping[str, Any]]
     data: Mapping[str, Mapping[str, str]]
     patterns: tuple[LogPattern, ...] = ()
+    metric_files: tuple[FileSource, ...] = ()
     image: str | None = None
     gpus: int = 0
     nodes: int = 1
     time_limit: float | None = None
+    sample_count: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
 
     def training(self, key: str, params: JsonObject, budget: int, resume: Resume | None) -> JobSpec:
@@ -48,17 +52,57 @@ class SkillJobs:
         values: dict[str, Any] = dict(self.data.get(self.action, {})) | self._shape()
         if self.fidelity:
             values[self.fidelity.key] = budget
+        values |= {str(change["key"]): change["to"] for change in self.adjustments(params)}
         resume_key = self._action(self.action).input_key("resume")
         if resume and resume_key:
             values[resume_key] = f"../{resume.job}/{RESULTS}/{resume.checkpoint}"
         return self._render(self.action, self.overrides.get(self.action, {}), params, values)
+
+    def adjustments(self, params: JsonObject) -> Sequence[JsonObject]:
+        """A batch that the data cannot fill would make no step: it is made as small as the data."""
+        batch, count = self.skill.batch, self.sample_count
+        if batch is None or count is None:
+            return ()
+        template = flatten(read_template(self.skill, self.action))
+        size: Any = {**template, **self.overrides.get(self.action, {}), **params}.get(batch.key)
+        shards = max(1, self.gpus * self.nodes) if batch.per == "gpu" else 1
+        if not isinstance(size, int) or size * shards <= count:
+            return ()
+        capped = max(1, count // shards)
+        reason = f"{size} x {shards} is more than the {count} samples: an epoch would have no step"
+        facts: JsonObject = {"sample_count": count, "shards": shards, "reason": reason}
+        return ({"type": "effective_batch_cap", "key": batch.key, "from": size, "to": capped, **facts},)
+
+    def base_evaluation(self, key: str) -> JobSpec | NotPossible:
+        reason = self.why_no_evaluation() or self.why_no_base_model()
+        if reason:
+            return NotPossible(reason)
+        spec = self._evaluation_spec({}, self.fidelity.high if self.fidelity else 1, str(self._base_model()))
+        return self._job(key, "evaluate", spec, None)
+
+    def why_no_base_model(self) -> str | None:
+        """Why the evaluate action cannot evaluate the model that training begins from, if it cannot."""
+        if self._base_model():
+            return None
+        checkpoint = self._action("evaluate").input("checkpoint")
+        if checkpoint is None or checkpoint.base_from is None:
+            return f"{self.skill.name} does not evaluate a base model"
+        return f"no base model was given (`{checkpoint.base_from}`)"
+
+    def _base_model(self) -> object:
+        checkpoint = self._action("evaluate").input("checkpoint")
+        if checkpoint is None or checkpoint.base_from is None:
+            return None
+        given = {**self.overrides.get(self.action, {}), **self.data.get(self.action, {})}
+        template = flatten(read_template(self.skill, self.action))
+        return given.get(checkpoint.base_from, template.get(checkpoint.base_from))
 
     def evaluation(self, key: str, purpose: Purpose, params: JsonObject, trained: Job) -> JobSpec | NotPossible:
         reason = self.why_no_evaluation()
         checkpoint = trained.ended.checkpoint if trained.ended else None
         if reason or checkpoint is None:
             return NotPossible(reason or "the training left no checkpoint that the skill's pattern finds")
-        spec = self._evaluation_spec(params, trained, f"../{trained.key}/{RESULTS}/{checkpoint}")
+        spec = self._evaluation_spec(params, trained.budget, f"../{trained.key}/{RESULTS}/{checkpoint}")
         return self._job(key, "evaluate", spec, trained.key)
 
     def why_no_evaluation(self) -> str | None:
@@ -76,14 +120,20 @@ class SkillJobs:
     def checkpoint(self, outputs: JobOutputs) -> str | None:
         return latest_checkpoint(outputs, self.skill.checkpoints)
 
+    def checkpoints(self, outputs: JobOutputs) -> Sequence[str]:
+        return all_checkpoints(outputs, self.skill.checkpoints)
+
     def read_metrics(self, line: str) -> Reading | None:
         found = read_line(line, self.patterns)
         return Reading(*found) if found else None
 
-    def _evaluation_spec(self, params: JsonObject, trained: Job, checkpoint: str) -> dict[str, Any]:
+    def evaluation_objectives(self, objective: Objective) -> Sequence[Objective]:
+        return evaluation_objectives(self.skill, self.action, objective)
+
+    def _evaluation_spec(self, params: JsonObject, budget: int, checkpoint: str) -> dict[str, Any]:
         """What the evaluation's template shares with the training's spec takes the values of the training."""
         template = flatten(read_template(self.skill, "evaluate"))
-        training = flatten(self.training_spec(params, trained.budget))
+        training = flatten(self.training_spec(params, budget))
         shared = {name: value for name, value in training.items() if name in template}
         action = self._action("evaluate")
         values = shared | dict(self.data.get("evaluate", {}))

@@ -12,9 +12,10 @@ from tao_automl.domain.experiment import Experiment, fold
 from tao_automl.engine.loop import Listener
 from tao_automl.errors import JournalConflict, PlatformUnavailable, UserError
 from tao_automl.runner.arguments import BY_HAND, Arguments, make_callbacks, refuse_unknown
+from tao_automl.runner.journals import open_journal
 from tao_automl.runner.mailbox import request_cancel
 from tao_automl.runner.result import Result, build_result
-from tao_automl.runner.runs import Run, end, open_journal, open_platform, resume
+from tao_automl.runner.runs import Run, end, open_platform, resume
 
 CANCEL_PATIENCE_SECONDS = 120.0
 CALLBACKS = ("metric_extractor", "eval_fn", "final_eval_fn", "baseline_fn", "on_recommendation", "on_result")

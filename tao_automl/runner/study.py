@@ -15,7 +15,8 @@ from tao_automl.domain.ports import Journal
 from tao_automl.domain.trial import Origin, Promote, Start, Trial, TrialState
 from tao_automl.errors import SettingsError, UserError
 from tao_automl.runner.arguments import BY_HAND, Arguments
-from tao_automl.runner.runs import created, open_journal
+from tao_automl.runner.journals import open_journal
+from tao_automl.runner.runs import created
 from tao_automl.runner.setup import Setup, prepare
 
 
@@ -184,7 +185,7 @@ def open_study(workspace: str | Path) -> Study:
                 f"{workspace}: the trials of this run are run on `{facts.platform}`",
                 "resume it with `tao-automl resume`",
             )
-        return Study(journal, prepare(Arguments.recorded(facts), _NoPlatform()))
+        return Study(journal, prepare(Arguments.recorded(facts), _NoPlatform(), known=facts.known))
     except BaseException:
         journal.close()
         raise

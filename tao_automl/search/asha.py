@@ -1,16 +1,17 @@
 """ASHA: asynchronous successive halving."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import itemgetter
 from typing import Literal
 
 from tao_automl.domain.problem import Problem
+from tao_automl.domain.ranking import Rank, ranks
 from tao_automl.domain.trial import Decision, Origin, Promote, Start, Stop, Trial, TrialState
 from tao_automl.search.proposals import Draws, propose, starts, uniform
-from tao_automl.search.rungs import Entry, populate, rising_levels
+from tao_automl.search.rungs import Rung, populate, rising_levels, rungs_of
 from tao_automl.search.settings import (
     NUM_RECOMMENDATIONS,
     REDUCTION_FACTOR,
@@ -89,24 +90,43 @@ def stops(history: Sequence[Trial], levels: Sequence[int], factor: int) -> Itera
     running = {trial.id for trial in history if trial.live and trial.origin is Origin.SEARCH and trial.scores}
     if not running:
         return
-    for level, rung in zip(levels[:-1], populate(history, levels[:-1]), strict=True):
+    for level, rung in zip(levels[:-1], rungs_of(history, levels[:-1]), strict=True):
         for trial_id, reason in _behind(rung, running, factor):
             running.remove(trial_id)
             yield Stop(trial=trial_id, reason=f"at budget {level}: {reason}")
 
 
-def _behind(rung: Iterable[Entry], judged: Set[int], factor: int) -> Iterator[tuple[int, str]]:
+def _behind(rung: Rung, judged: Set[int], factor: int) -> Iterator[tuple[int, str]]:
     """Which of the judged trials were not among the best 1/factor, rounded up, when they reported; and why.
 
-    The same as ``cost > quantile(costs, 1/factor)`` with linear interpolation, without rounding errors. A tie goes on.
+    Of plain costs this is ``cost > quantile(costs, 1/factor)`` with linear interpolation, without rounding errors. A
+    tie goes on.
     """
-    known: list[float] = []
-    for cost, trial_id, _ in sorted(rung, key=itemgetter(2)):
-        known.append(cost)
-        if trial_id not in judged:
-            continue
-        known.sort()  # all but the newest are in order already
-        better = bisect_left(known, cost)
-        places = -(-len(known) // factor)
+    if judged.isdisjoint(rung.trials):
+        return
+    several = any(score.costs for score in rung.scores)
+    for trial, better, count in _fronts(rung, judged) if several else _places(rung, judged):
+        places = -(-count // factor)
         if better >= places:
-            yield trial_id, f"rank {better + 1} of {len(known)}, the best {places} go on"
+            yield trial, f"rank {better + 1} of {count}, the best {places} go on"
+
+
+def _places(rung: Rung, judged: Set[int]) -> Iterator[tuple[int, int, int]]:
+    """(trial, how many were better, how many had reported) when each of the judged trials reported."""
+    reports = sorted(rung.entries, key=itemgetter(2))
+    order = [rank for rank, _, _ in reports]
+    known: list[Rank] = []
+    for place, (rank, trial, _) in enumerate(reports):
+        if trial in judged:
+            known += order[len(known) : place + 1]
+            known.sort()  # nearly all are in order already
+            yield trial, bisect_left(known, rank), len(known)
+
+
+def _fronts(rung: Rung, judged: Set[int]) -> Iterator[tuple[int, int, int]]:
+    """The same for several objectives, whose ranks depend on all that they are compared with."""
+    reports = sorted(zip(rung.scores, rung.trials, strict=True), key=lambda report: report[0].seq)
+    for place, (_, trial) in enumerate(reports):
+        if trial in judged:
+            known = ranks([score for score, _ in reports[: place + 1]])
+            yield trial, sum(rank < known[-1] for rank in known), len(known)  # type: ignore[operator]

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count, islice, pairwise
 
+from tao_automl.domain.json_types import JsonObject
 from tao_automl.domain.problem import Fidelity, Problem
+from tao_automl.domain.ranking import Rank
 from tao_automl.domain.trial import Decision, Origin, Promote, Start, Trial, TrialState
-from tao_automl.search.proposals import Draws, propose, uniform
-from tao_automl.search.rungs import falling_levels, score_at
+from tao_automl.search.proposals import propose, uniform
+from tao_automl.search.rungs import falling_levels, rungs_of
 from tao_automl.search.settings import REDUCTION_FACTOR, check_at_least, fidelity_of
 
 
@@ -73,20 +75,27 @@ class Hyperband:
         return schedule(fidelity_of(self.problem, "hyperband"), self.reduction_factor)
 
     def ask(self, history: Sequence[Trial], slots: int) -> Sequence[Decision]:
+        if slots < 1:
+            return []
         trials = [trial for trial in history if trial.origin is Origin.SEARCH]
-        fresh = self._starts(history, len(trials), slots)
-        due: list[Decision] = [*self._promotions(trials, growing=bool(fresh)), *fresh]
-        return due[: max(0, slots)]
+        room = max(0, self._total - len(trials))
+        due: list[Decision] = [*self._promotions(trials, growing=room > 0 and self._any_left(history))][:slots]
+        fresh = islice(self._configurations(history), min(slots - len(due), room))
+        budgets = islice(_bottom_budgets(self.brackets), len(trials), None)
+        return [*due, *(Start(params=params, budget=budget) for params, budget in zip(fresh, budgets, strict=False))]
 
-    def _starts(self, history: Sequence[Trial], started: int, slots: int) -> list[Start]:
-        """New trials for all slots; at least one, if any is left, to tell whether the last bracket still grows."""
-        total = self.num_recommendations or sum(bracket.sizes[0] for bracket in self.brackets)
-        configurations = islice(propose(self.problem, history, self._draws()), min(max(1, slots), total - started))
-        budgets = islice(_bottom_budgets(self.brackets), started, None)
-        return [Start(params=params, budget=budget) for params, budget in zip(configurations, budgets, strict=False)]
+    @property
+    def _total(self) -> int:
+        """How many configurations the search starts."""
+        return self.num_recommendations or sum(bracket.sizes[0] for bracket in self.brackets)
 
-    def _draws(self) -> Draws:
-        return uniform(self.problem, "hyperband")
+    def _any_left(self, history: Sequence[Trial]) -> bool:
+        """Whether the space has a configuration that was not tried, so that the last bracket still grows."""
+        return next(propose(self.problem, history, uniform(self.problem, "hyperband")), None) is not None
+
+    def _configurations(self, history: Sequence[Trial]) -> Iterator[JsonObject]:
+        """New configurations, the next one first."""
+        return propose(self.problem, history, uniform(self.problem, "hyperband"))
 
     def _promotions(self, trials: Sequence[Trial], *, growing: bool) -> list[Promote]:
         """All promotions that are due, the oldest bracket first. `growing`: the last bracket may get more trials."""
@@ -132,9 +141,8 @@ def promotions(bracket: Bracket, members: Sequence[Trial]) -> list[Promote]:
     return []
 
 
-def _ready(members: Sequence[Trial], level: int) -> Iterator[tuple[float, int]]:
-    """(cost, id) of those that completed at `level` and were not sent on yet."""
-    for trial in members:
-        score = score_at(trial, level)
-        if trial.state is TrialState.COMPLETED and trial.budget <= level and score is not None:
-            yield score.cost, trial.id
+def _ready(members: Sequence[Trial], level: int) -> list[tuple[Rank, int]]:
+    """(rank, id) of those that completed at `level` and were not sent on yet."""
+    waiting = [trial for trial in members if trial.state is TrialState.COMPLETED and trial.budget <= level]
+    (rung,) = rungs_of(waiting, (level,))
+    return [(rank, trial) for rank, trial, _ in rung.entries]

@@ -26,11 +26,21 @@ def propose(problem: Problem, history: Sequence[Trial], draws: Draws) -> Iterato
 
     A failed configuration is not proposed again either: the runner has retried it where that could help.
     """
-    taken = {trial.signature for trial in history}
+    taken = {trial.signature for trial in (*history, *problem.known)}
     index = searched(history)
     while (fresh := _first_new(problem, taken, draws(index))) is not None:
         yield fresh
         index += 1
+
+
+def one_by_one(
+    problem: Problem, history: Sequence[Trial], draws_after: Callable[[Sequence[Trial]], Draws], budget: int
+) -> Iterator[JsonObject]:
+    """As `propose`, but each configuration is drawn as if those before it were running already."""
+    seen = list(history)
+    while (params := next(propose(problem, seen, draws_after(seen)), None)) is not None:
+        yield params
+        seen.append(Trial(id=len(seen), params=params, signature=problem.space.signature(params), budget=budget))
 
 
 def searched(history: Sequence[Trial]) -> int:

@@ -1,13 +1,27 @@
 """Rungs of successive halving: the budgets at which trials are compared, and who stands on them."""
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from tao_automl.domain.problem import Fidelity
+from tao_automl.domain.ranking import Rank, ranks
 from tao_automl.domain.trial import Score, Trial
 
-Entry: TypeAlias = tuple[float, int, int]
-"""(cost, trial id, sequence number of the score): sorts by cost, and the older trial wins a tie."""
+Entry: TypeAlias = tuple[Rank, int, int]
+"""(rank, trial id, sequence number of the score): sorts the best first, and the older trial wins a tie."""
+
+
+class Rung(NamedTuple):
+    """The scores at one budget and whose they are, in the order of the trials."""
+
+    scores: list[Score]
+    trials: list[int]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """With what they are compared by."""
+        rows = zip(ranks(self.scores), self.trials, self.scores, strict=True)
+        return [(rank, trial, score.seq) for rank, trial, score in rows]
 
 
 def rising_levels(fidelity: Fidelity, factor: int) -> tuple[int, ...]:
@@ -35,26 +49,31 @@ def falling_levels(fidelity: Fidelity, factor: int) -> tuple[int, ...]:
 
 def score_at(trial: Trial, level: int) -> Score | None:
     """The score at exactly `level`, else the first one above it, else None."""
-    scores = trial.scores
-    exact = scores.get(level)
-    if exact is not None:
-        return exact
-    for budget, score in scores.items():
-        if budget > level:
-            return score
-    return None
+    return _at(trial.scores, level) if trial.scores else None
 
 
-def populate(history: Sequence[Trial], levels: Sequence[int]) -> list[list[Entry]]:
-    """For each level, increasing, an entry for every trial that has a score there, in the order of the trials.
+def rungs_of(history: Iterable[Trial], levels: Sequence[int]) -> list[Rung]:
+    """For each level, increasing, the score of every trial that has one there, in the order of the trials.
 
     Intermediate scores of trials with a larger budget count: they are what those trials would have scored here.
     """
-    rungs: list[list[Entry]] = [[] for _ in levels]
-    for trial in history:
-        for level, rung in zip(levels, rungs, strict=True):
-            score = trial.scores.get(level) or score_at(trial, level)  # the first half is there for speed
-            if score is None:
-                break
-            rung.append((score.cost, trial.id, score.seq))
+    rungs = []
+    climbing = [trial for trial in history if trial.scores]
+    for level in levels:
+        found = [_at(trial.scores, level) for trial in climbing]
+        climbing = [trial for trial, score in zip(climbing, found, strict=True) if score]
+        rungs.append(Rung([score for score in found if score], [trial.id for trial in climbing]))
     return rungs
+
+
+def _at(scores: Mapping[int, Score], level: int) -> Score | None:
+    """As `score_at`, for scores of which there are some."""
+    exact = scores.get(level)
+    if exact or max(scores) < level:
+        return exact
+    return next(score for budget, score in scores.items() if budget > level)
+
+
+def populate(history: Iterable[Trial], levels: Sequence[int]) -> list[list[Entry]]:
+    """For each level, increasing, an entry for every trial that has a score there, in the order of the trials."""
+    return [rung.entries for rung in rungs_of(history, levels)]

@@ -27,6 +27,14 @@ def check_at_least(name: str, value: object, least: int) -> None:
         raise SettingsError(law, f"set `{name}` to {least} or more")
 
 
+def check_between(name: str, value: object, low: float, high: float) -> None:
+    """Raises SettingsError unless `value` is a number of `low` or more and `high` or less."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (number and low <= float(value) <= high):  # type: ignore[arg-type]  # a number by now
+        law = f"{name}: a number in [{low:g}, {high:g}] must hold, got {value!r:.80}"
+        raise SettingsError(law, f"set `{name}` between {low:g} and {high:g}")
+
+
 def check_one_of(name: str, value: object, options: Sequence[str]) -> None:
     """Raises SettingsError unless `value` is one of `options`."""
     if value not in options:

@@ -47,6 +47,8 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if hint in PLAIN:
         return PLAIN[hint]
+    if _is_json(hint):
+        return JSON
     if origin in (typing.Union, types.UnionType):
         return st.one_of([_values(one) for one in inner])
     if origin is tuple:

@@ -88,6 +88,9 @@ class FusedPlatform:
     def get_job_logs(self, handle: str, cursor: int = 0) -> LogChunk:
         return self._fuse.burn(lambda: self._platform.get_job_logs(handle, cursor))
 
+    def get_job_file(self, handle: str, path: str, cursor: int = 0) -> LogChunk:
+        return self._fuse.burn(lambda: self._platform.get_job_file(handle, path, cursor))
+
     def cancel_job(self, handle: str) -> None:
         self._fuse.burn(lambda: self._platform.cancel_job(handle))
 

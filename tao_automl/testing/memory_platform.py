@@ -40,6 +40,7 @@ class Behaviour:
         lines: its log, as (seconds after the start, text) in order of time.
         state: how it ends; LOST jobs have no exit code.
         outputs: (seconds after the start, path) of each file it writes below its results folder.
+        files: path -> lines of a text file that it writes there, timed like those of its log.
         failure: the platform's analysis, if it does not end well.
         queued: seconds it waits at least, whatever is free.
         rejection: raised instead of creating the job.
@@ -51,6 +52,7 @@ class Behaviour:
     exit_code: int | None = None
     detail: str = ""
     outputs: Sequence[tuple[float, str]] = ()
+    files: Mapping[str, Sequence[tuple[float, str]]] = field(default_factory=dict)
     failure: FailureAnalysis | None = None
     queued: float = 0.0
     rejection: PlatformRejected | None = None
@@ -74,6 +76,7 @@ class MemoryJob:
     status: JobStatus = PENDING
     times: list[float] = field(default_factory=list)
     cancelled: bool = False
+    deleted: set[str] = field(default_factory=set)
 
     @property
     def ended(self) -> bool:
@@ -93,7 +96,7 @@ class MemoryPlatform:
     Attributes:
         behave: says what a job will do; asked once, when the job is created.
         slots: how many jobs run at the same time; None: all of them.
-        lines_per_call: bounds one answer of `get_job_logs`.
+        lines_per_call: bounds one answer of `get_job_logs`, and of `get_job_file`.
         cancel_seconds: how long a cancelled job lives on.
         down: names of the calls that raise PlatformUnavailable; ``{"*"}`` for all of them.
         launched: how often each key was really started. More than once is a bug of somebody.
@@ -142,9 +145,14 @@ class MemoryPlatform:
         if job is None:
             return LogChunk(lines=(), cursor=cursor)
         written = bisect_right(job.times, job.until(self.clock.now()))
-        end = min(written, cursor + self.lines_per_call)
-        lines = tuple(text for _, text in job.behaviour.lines[cursor:end])
-        return LogChunk(lines=lines, cursor=max(cursor, end), more=end < written)
+        return self._chunk(job.behaviour.lines, written, cursor)
+
+    def get_job_file(self, handle: str, path: str, cursor: int = 0) -> LogChunk:
+        self._enter("get_job_file")
+        job = self.jobs.get(handle)
+        lines = job.behaviour.files.get(path, ()) if job else ()
+        until = job.until(self.clock.now()) if job else -1.0
+        return self._chunk(lines, sum(at <= until for at, _ in lines), cursor)
 
     def cancel_job(self, handle: str) -> None:
         self._enter("cancel_job")
@@ -177,9 +185,18 @@ class MemoryPlatform:
         if job is None or job.started_at is None:
             return JobOutputs(root="", files=())
         until, start = job.until(self.clock.now()), job.started_at
-        written = [(path, start + at) for at, path in job.behaviour.outputs if at <= until]
+        texts = [(lines[0][0], path) for path, lines in job.behaviour.files.items() if lines]
+        due = ((path, start + at) for at, path in (*job.behaviour.outputs, *texts) if at <= until)
+        written = [(path, at) for path, at in due if path not in job.deleted]
         files = tuple(OutputFile(path=path, size=1, modified_at=at) for path, at in written)
         return JobOutputs(root=f"memory://{handle}/results", files=files)
+
+    def delete_job_files(self, handle: str, paths: Sequence[str]) -> None:
+        self._enter("delete_job_files")
+        if any(path.startswith("/") or ".." in path.split("/") for path in paths):
+            raise PlatformRejected(f"{handle}: {', '.join(paths)} do not all lie below its results")
+        if handle in self.jobs:
+            self.jobs[handle].deleted.update(paths)
 
     def capacity(self, gpus: int) -> int | None:
         self._enter("capacity")
@@ -207,6 +224,11 @@ class MemoryPlatform:
         """The keys of the jobs that have not ended."""
         self._catch_up(self.clock.now())
         return [key for key, job in self.jobs.items() if not job.ended]
+
+    def _chunk(self, lines: Sequence[tuple[float, str]], written: int, cursor: int) -> LogChunk:
+        end = min(written, cursor + self.lines_per_call)
+        texts = tuple(text for _, text in lines[cursor:end])
+        return LogChunk(lines=texts, cursor=max(cursor, end), more=end < written)
 
     def _enter(self, call: str) -> None:
         self.calls[call] += 1

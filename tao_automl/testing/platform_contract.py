@@ -177,6 +177,7 @@ class PlatformContract(PlatformProbe):
             platform.cancel_job(handle)
             assert platform.get_job_logs(handle, 7).lines == ()
             assert platform.get_job_outputs(handle).files == ()
+            assert platform.get_job_file(handle, "status.json", 7).lines == ()
 
     def test_a_job_outlives_the_process_that_created_it(self, open_platform: OpenPlatform, make_spec: MakeSpec) -> None:
         spec = make_spec(*shell("sleep 0.5; echo survived"))
@@ -297,6 +298,56 @@ class PlatformContract(PlatformProbe):
         outputs = platform.get_job_outputs(handle)
         assert outputs.root
         assert {file.path: file.size for file in outputs.files} == {"empty": 0, "sub/model.bin": 5}
+
+    def test_a_file_is_read_while_it_grows(self, platform: PlatformSDK, submit: Submit) -> None:
+        script = (
+            "mkdir -p results/deep; for i in 1 2 3 4 5 6; do printf 'epoch %s ' $i >> results/deep/status.json;"
+            " sleep 0.05; echo '你好' >> results/deep/status.json; done; printf 'no end' >> results/deep/status.json"
+        )
+        handle = submit(*shell(script))
+        lines: list[str] = []
+        cursor, ended = 0, False
+        while not ended:
+            ended = platform.get_job_status([handle])[handle].state.ended
+            chunk = platform.get_job_file(handle, "deep/status.json", cursor)
+            assert chunk.cursor >= cursor
+            lines, cursor = [*lines, *chunk.lines], chunk.cursor
+            time.sleep(POLL_SECONDS)
+        assert lines == [*(f"epoch {i} 你好" for i in range(1, 7)), "no end"]
+        assert platform.get_job_file(handle, "deep/status.json", cursor).lines == ()
+
+    def test_a_long_file_is_read_in_pieces(self, platform: PlatformSDK, submit: Submit) -> None:
+        handle = submit(*shell("yes 0123456789abcdefghijklmnopqrstuvwxyz | head -n 100000 > results/long.txt"))
+        self.wait(platform, handle)
+        lines: list[str] = []
+        cursor, more, reads = 0, True, 0
+        while more:
+            chunk = platform.get_job_file(handle, "long.txt", cursor)
+            lines, cursor, more, reads = [*lines, *chunk.lines], chunk.cursor, chunk.more, reads + 1
+        assert len(lines) == 100_000
+        assert reads > 1
+
+    def test_a_file_of_one_line_is_read_whole(self, platform: PlatformSDK, submit: Submit) -> None:
+        handle = submit(*shell("yes '0123456789abcde ' | head -n 20000 | tr -d '\n' > results/metrics.json"))
+        self.wait(platform, handle)
+        (line,) = platform.get_job_file(handle, "metrics.json").lines
+        assert len(line) == 320_000
+
+    def test_only_files_of_the_results_folder_are_read(self, platform: PlatformSDK, submit: Submit) -> None:
+        script = (
+            "echo inside > results/real; ln -s real results/link; echo outside > secret; mkdir outer results/folder;"
+            " echo outside > outer/secret; ln -s ../secret results/out; ln -s ../outer results/there;"
+            " mkfifo results/pipe; echo ready"
+        )
+        handle = submit(*shell(script))
+        self.run(platform, handle)
+        assert platform.get_job_file(handle, "real").lines == ("inside",)
+        assert platform.get_job_file(handle, "link").lines == ("inside",)
+        below = Path(platform.get_job_outputs(handle).root)
+        for path in ("none", "", ".", "folder", "pipe", "out", "there/secret", "../secret", "folder/../../secret"):
+            assert platform.get_job_file(handle, path).lines == (), path
+        for path in (str(below / "real"), str(below.parent / "secret"), "/etc/passwd", "a\0b"):
+            assert platform.get_job_file(handle, path).lines == (), path
 
     def test_a_job_continues_from_another(self, platform: PlatformSDK, submit: Submit, make_spec: MakeSpec) -> None:
         first = make_spec(*shell("mkdir -p results; echo weights > results/last"))

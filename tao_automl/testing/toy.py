@@ -22,13 +22,13 @@ from tao_automl.domain.goal import Direction, Objective
 from tao_automl.domain.job import FailureAnalysis, FailureClass, JobOutputs, JobSpec, JobState
 from tao_automl.domain.json_types import JsonObject
 from tao_automl.domain.parameters import Choice, Float, Int
-from tao_automl.domain.ports import Clock, Journal, PlatformSDK, Searcher
+from tao_automl.domain.ports import Clock, Journal, PlatformSDK, Searcher, Stopper
 from tao_automl.domain.problem import Fidelity, Problem
 from tao_automl.domain.scales import Scale
 from tao_automl.domain.space import SearchSpace
 from tao_automl.engine.loop import Engine, Listener
 from tao_automl.engine.workers import Workers
-from tao_automl.engine.world import Callbacks, NotPossible, Reading, Resume, Rules, World
+from tao_automl.engine.world import Callbacks, FileSource, NotPossible, Reading, Resume, Rules, World
 from tao_automl.store.memory import MemoryJournal
 from tao_automl.testing.clock import ManualClock
 from tao_automl.testing.memory_platform import Behaviour, MemoryPlatform
@@ -96,7 +96,9 @@ class ToyJobs:
     problem: Problem
     gpus: int = 1
     evaluates: bool = True
+    evaluates_base: bool = False
     epochs: int = 3  # of a problem without a fidelity
+    metric_files: Sequence[FileSource] = ()
 
     def training(self, key: str, params: JsonObject, budget: int, resume: Resume | None) -> JobSpec:
         start = _epoch_of(resume.checkpoint) if resume else 0
@@ -121,9 +123,19 @@ class ToyJobs:
             gpus=self.gpus,
         )
 
+    def base_evaluation(self, key: str) -> JobSpec | NotPossible:
+        if not self.evaluates_base:
+            return NotPossible("the toy has no base model")
+        return self._spec(key, {"action": "evaluate", "params": self.problem.space.default(), "epochs": 1}, None)
+
+    def adjustments(self, params: JsonObject) -> Sequence[JsonObject]:
+        return ()
+
     def checkpoint(self, outputs: JobOutputs) -> str | None:
-        paths = [file.path for file in outputs.files if file.path.endswith(".ckpt")]
-        return max(paths, key=_epoch_of, default=None)
+        return max(self.checkpoints(outputs), key=_epoch_of, default=None)
+
+    def checkpoints(self, outputs: JobOutputs) -> Sequence[str]:
+        return [file.path for file in outputs.files if file.path.endswith(".ckpt")]
 
     def read_metrics(self, line: str) -> Reading | None:
         if not line.startswith("{"):
@@ -132,6 +144,9 @@ class ToyJobs:
         if content.get("tao_automl") != TAG:
             return None
         return Reading(content.get("epoch"), {name: finite(value) for name, value in content["metrics"].items()})
+
+    def evaluation_objectives(self, objective: Objective) -> Sequence[Objective]:
+        return (objective,)
 
 
 def _epoch_of(checkpoint: str) -> int:
@@ -150,18 +165,25 @@ class ToyModel:
     problem: Problem
     epoch_seconds: float = 2.0
     queued: float = 0.0
+    more: Callable[[JsonObject, int], dict[str, float]] = lambda params, epoch: {}  # other metrics
 
     def __call__(self, spec: JobSpec) -> Behaviour:
         content = json.loads(spec.files["spec.json"])
         objective, params, last = self.problem.objective, content["params"], content["epochs"]
         if content["action"] == "evaluate":
             value = toy_value(params, last, objective.direction)
-            lines = [(0.5, "evaluating"), (1.0, metric_line(None, **{objective.metric: value}))]
+            lines = [
+                (0.5, "evaluating"),
+                (1.0, metric_line(None, **{objective.metric: value} | self.more(params, last))),
+            ]
             return Behaviour(seconds=1.5, lines=lines, queued=self.queued)
         epochs = range(content["start"] + 1, last + 1)
         ends = [(self.epoch_seconds * (epoch - content["start"]), epoch) for epoch in epochs]
-        values = [toy_value(params, epoch, objective.direction) for epoch in epochs]
-        lines = [(at, metric_line(epoch, **{objective.metric: v})) for (at, epoch), v in zip(ends, values, strict=True)]
+        values = [
+            {objective.metric: toy_value(params, epoch, objective.direction)} | self.more(params, epoch)
+            for epoch in epochs
+        ]
+        lines = [(at, metric_line(epoch, **v)) for (at, epoch), v in zip(ends, values, strict=True)]
         return Behaviour(
             seconds=self.epoch_seconds * len(ends) + 0.5,
             lines=lines,
@@ -175,8 +197,8 @@ def broken(after: float, failure: FailureAnalysis = MODEL_CODE) -> Behaviour:
     return Behaviour(seconds=after, state=JobState.FAILED, detail=failure.evidence, failure=failure)
 
 
-def toy_created(problem: Problem, clock: Clock, *, scored_by_callback: bool = False) -> ExperimentCreated:
-    """The first event of a toy run."""
+def toy_created(problem: Problem, clock: Clock, **more: Any) -> ExperimentCreated:
+    """The first event of a toy run, with `more` of its fields."""
     return ExperimentCreated(
         at=clock.now(),
         id="toy",
@@ -190,7 +212,9 @@ def toy_created(problem: Problem, clock: Clock, *, scored_by_callback: bool = Fa
         digest="",
         arguments={},
         space=(),
-        scored_by_callback=scored_by_callback,
+        others=problem.others,
+        constraints=problem.constraints,
+        **more,
     )
 
 
@@ -207,6 +231,8 @@ def build_engine(
     executor: Executor | None = None,
     cancel_requested: Callable[[], bool] = lambda: False,
     listeners: Sequence[Listener] = (),
+    stopper: Stopper | None = None,
+    scored_by_evaluation: bool = False,
 ) -> Engine:
     """An engine that is attached to its journal, which is begun if it is empty: for a first run and for a resumed one.
 
@@ -218,6 +244,7 @@ def build_engine(
     world = World(
         problem=problem,
         searcher=searcher,
+        stopper=stopper,
         platform=platform or MemoryPlatform(clock=clock, behave=ToyModel(problem=problem)),
         jobs=jobs or ToyJobs(problem=problem),
         clock=clock,
@@ -228,6 +255,7 @@ def build_engine(
     )
     engine = Engine(journal or MemoryJournal(), world, listeners)
     if engine.experiment.seq == 0:
-        engine.record([toy_created(problem, clock, scored_by_callback=callbacks.eval_fn is not None)])
+        scored = {"scored_by_callback": callbacks.eval_fn is not None, "scored_by_evaluation": scored_by_evaluation}
+        engine.record([toy_created(problem, clock, **scored)])
     engine.attach()
     return engine

@@ -1,5 +1,6 @@
 """What goes on in the world while a runner is killed, and a rig that survives it."""
 
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,12 +13,23 @@ from tao_automl.domain.ports import Journal, Searcher
 from tao_automl.domain.problem import Problem
 from tao_automl.domain.trial import Decision, Promote, Start, Stop, Trial, TrialState
 from tao_automl.engine.loop import Engine
-from tao_automl.engine.world import Callbacks, Rules
+from tao_automl.engine.world import Callbacks, FileSource, Rules
 from tao_automl.errors import PlatformRejected
+from tao_automl.metrics import DocumentReader, StatusReader
+from tao_automl.runner.metric_sources import NamedReader
 from tao_automl.testing.clock import ManualClock
 from tao_automl.testing.fuse import Fuse, FusedJournal, FusedPlatform, Killed, fused_callbacks
 from tao_automl.testing.memory_platform import Behaviour, MemoryPlatform
-from tao_automl.testing.toy import INFRASTRUCTURE, ToyJobs, ToyModel, broken, build_engine, toy_problem, toy_value
+from tao_automl.testing.toy import (
+    INFRASTRUCTURE,
+    ToyJobs,
+    ToyModel,
+    broken,
+    build_engine,
+    metric_line,
+    toy_problem,
+    toy_value,
+)
 
 Change = Callable[[JobSpec, Behaviour], Behaviour]
 MakeJournal = Callable[[], Journal]
@@ -67,6 +79,7 @@ class Scenario:
 
     Attributes:
         change: what becomes of a job.
+        metric_files: where jobs report besides the log.
         cancel_at: seconds after the begin at which the user cancels.
         outage: (from, to) in seconds after the begin: the platform cannot be asked.
         stopping: the searcher is made to stop trials.
@@ -77,6 +90,7 @@ class Scenario:
     change: Change = lambda spec, behaviour: behaviour
     callbacks: Callable[[Problem], Callbacks] = lambda problem: Callbacks()
     evaluates: bool = False
+    metric_files: Sequence[FileSource] = ()
     stopping: bool = False
     cancel_at: float = math.inf
     outage: tuple[float, float] = (math.inf, math.inf)
@@ -120,7 +134,9 @@ class Rig:
             journal=FusedJournal(self.make_journal(), fuse),
             platform=FusedPlatform(self.platform, fuse),
             clock=self.clock,
-            jobs=ToyJobs(problem=self.problem, evaluates=self.scenario.evaluates),
+            jobs=ToyJobs(
+                problem=self.problem, evaluates=self.scenario.evaluates, metric_files=self.scenario.metric_files
+            ),
             rules=self.scenario.rules,
             callbacks=fused_callbacks(self.scenario.callbacks(self.problem), fuse),
             cancel_requested=lambda: self.clock.now() - self.began >= self.scenario.cancel_at,
@@ -232,6 +248,29 @@ def slow(spec: JobSpec, behaviour: Behaviour) -> Behaviour:
     return replace(behaviour, seconds=math.inf) if _trial_of(spec) % 2 else behaviour
 
 
+STATUS = FileSource(
+    pattern="status.json", open=lambda b, e: NamedReader(reader=StatusReader(b, e), names={}), grows=True
+)
+DOCUMENT = FileSource(
+    pattern="metrics.json", open=lambda b, e: NamedReader(reader=DocumentReader(b, e), names={}), last_resort=True
+)
+
+
+def silent(spec: JobSpec, behaviour: Behaviour) -> Behaviour:
+    """Jobs that report in files: the epoch of a report is told by the record behind it. The log says a little."""
+    told: list[tuple[float, str]] = []
+    for at, text in behaviour.lines:
+        if text.startswith("{"):
+            content = json.loads(text)
+            kpi = {"kpi": content["metrics"], "message": "Eval metrics generated."}
+            told += [(at, json.dumps(kpi)), (at, json.dumps({"epoch": content["epoch"]}))]
+    files = {"train/status.json": told, "metrics.json": [(0.0, json.dumps({"accuracy": 9.0, "speed": 2.0}))]}
+    said = [(0.5, metric_line(1, loss=1.0))] if _trial_of(spec) % 2 else []
+    return replace(
+        behaviour, lines=said, files={"metrics.json": files["metrics.json"]} if _trial_of(spec) == 3 else files
+    )
+
+
 def all_callbacks(problem: Problem) -> Callbacks:
     """Each callback answers in another form; some raise for some trials."""
     direction, metric = problem.objective.direction, problem.objective.metric
@@ -259,6 +298,7 @@ _LENIENT = Rules(max_concurrent=2, tolerated_failure_rate=1.0, retry_backoff=1.0
 
 SCENARIOS = (
     Scenario(name="plain", evaluates=True),
+    Scenario(name="files", change=silent, metric_files=(STATUS, DOCUMENT), evaluates=True),
     Scenario(name="failures", change=failing, rules=_LENIENT),
     Scenario(name="stops", stopping=True, cancel_seconds=1.0),
     Scenario(name="retries", change=flaky, rules=replace(_LENIENT, max_attempts=2), evaluates=True),

@@ -169,7 +169,7 @@ def test_an_evaluation_reports_about_itself_only() -> None:
     assert experiment.curves == {}
     assert experiment.jobs["baseline-0-3-1"].latest == {"acc": 0.9}
     assert experiment.train_job == {0: KEY}
-    assert experiment.evaluation_job == {Purpose.BASELINE: "baseline-0-3-1"}
+    assert experiment.evaluation_job == {(Purpose.BASELINE, 0): "baseline-0-3-1"}
 
 
 def test_a_retry_is_the_trials_latest_job() -> None:
@@ -197,7 +197,7 @@ def test_the_best_is_the_best_completed_one() -> None:
     assert experiment.best is not None
     assert (experiment.best.trial, experiment.best.budget) == (1, 3)
     assert experiment.failures == 1
-    assert {trial: one.event.value for trial, one in experiment.best_of.items()} == {0: 0.5, 1: 0.75, 2: 0.75}
+    assert {trial: one.event.value for trial, one in experiment.leaders.of_trial.items()} == {0: 0.5, 1: 0.75, 2: 0.75}
 
 
 def test_a_value_at_a_lower_budget_can_be_the_best() -> None:

@@ -50,7 +50,7 @@ def test_the_score_is_the_last_word_on_the_metric() -> None:
         (
             [metric_line(1, val_loss=0.5, acc=0.1)],
             FailureClass.METRIC_MISSING,
-            "`loss` was not reported (found: acc, val_loss)",
+            "`loss` was not reported (found in the log: acc, val_loss; did you mean val_loss?)",
         ),
         ([metric_line(1, loss=math.nan)], FailureClass.MODEL_CODE, "`loss` was reported, but not finite"),
         (
