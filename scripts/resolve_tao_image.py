@@ -18,7 +18,8 @@ def parser() -> argparse.ArgumentParser:
 
 def work(arguments: argparse.Namespace) -> Answer:
     from tao_automl.bank import load_skill
-    from tao_automl.bank.models import resolve_image, resolve_model
+    from tao_automl.bank.catalog import resolve_model
+    from tao_automl.bank.images import resolve_image
 
     root = bank_root()
     skill = load_skill(resolve_model(arguments.model, root)[0].path)

@@ -15,7 +15,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def work(arguments: argparse.Namespace) -> Answer:
-    from tao_automl.bank.models import resolve_model
+    from tao_automl.bank.catalog import resolve_model
 
     root = bank_root()
     skill, matched = resolve_model(arguments.name, root)

@@ -76,6 +76,12 @@ class PlatformRejected(PlatformError):
         self.cause = cause
 
 
+class TrackingError(TaoAutoMLError):
+    """A tracker, or what a run is exported to, did not take it."""
+
+    exit_code = 3
+
+
 class JournalError(TaoAutoMLError):
     """The journal cannot be read or written."""
 

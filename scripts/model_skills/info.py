@@ -17,6 +17,7 @@ _ROLES = (
     ("pretrained", ("pretrained", "frozen_fm")),
     ("checkpoint", (".checkpoint", "quantize.model_path", "prune.model", "pruned_graph_path", "pruned_model_path")),
 )
+_WHOLE_NETWORK = "train.pretrained_model_path"
 _SOURCES = {
     "train_datasets",
     "train_dataset",
@@ -87,10 +88,24 @@ def _action(source: Source, name: str) -> dict[str, Any]:
         found["container_image"] = image
     inputs = {**declared.get("inputs", {}), **source.overlay.get("inputs", {}).get(name, {})}
     found["inputs"] = {key: _input(key, entry) for key, entry in inputs.items() if entry}
+    base = _base_model(source) if name == "evaluate" else None
+    checkpoint = next((entry for entry in found["inputs"].values() if entry.get("role") == "checkpoint"), None)
+    if base and checkpoint:
+        checkpoint["base_from"] = base
     found["outputs"] = {key: {"type": entry["type"]} for key, entry in outputs_of(source, name).items()}
     found["upload_excludes"] = declared.get("upload_excludes", [])
     metric = source.overlay.get("action_metrics", {}).get(name)
     return found | ({"metric": metric} if metric else {})
+
+
+def _base_model(source: Source) -> str | None:
+    """The spec key of the training that takes a checkpoint of the whole network, which evaluate can measure as well;
+    None if training takes at most a part of it, such as a backbone."""
+    named = source.overlay.get("base_from", _WHOLE_NETWORK)
+    paths = {entry["path"] for entry in source.parameters("train")}
+    if "base_from" in source.overlay and named not in {*paths, None}:
+        raise source.fault(f"base_from must be a parameter of train, got {named!r}")
+    return named if named in paths else None
 
 
 def _command(text: str) -> str:
@@ -115,7 +130,7 @@ def data_sources(source: Source) -> dict[str, Any]:
     declared = dict(source.facts.get("data_sources") or {}) | source.overlay.get("data", {})
     found = {}
     for action, keys in declared.items():
-        places = {key: _place(entry) for key, entry in (keys or {}).items() if _usable(entry)}
+        places = {key: _place(action, entry) for key, entry in (keys or {}).items() if _usable(entry)}
         if places and action in source.facts["actions"]:
             found[action] = places
     return found
@@ -130,8 +145,10 @@ def _usable(entry: dict[str, Any]) -> bool:
     )
 
 
-def _place(entry: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {"source": entry["source"]}
+def _place(action: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """The test split that training and evaluation ask for is part of the evaluation data."""
+    test = entry["source"] == "inference_dataset" and not action.endswith("inference")
+    found: dict[str, Any] = {"source": "eval_dataset" if test else entry["source"]}
     path = _ARCHIVE.sub("", str(entry.get("path") or ""))
     if path:
         found["path"] = path

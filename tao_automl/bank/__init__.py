@@ -17,6 +17,7 @@ from tao_automl.bank.declarations import (
 from tao_automl.bank.schema import SpaceReading, read_space
 from tao_automl.bank.skill import load_skill, read_template, support_gate
 from tao_automl.bank.spec import apply_overrides, data_source_overrides, known_properties, render_spec
+from tao_automl.bank.spec_formats import dump_spec, spec_file
 from tao_automl.bank.spec_tree import flatten, list_key, nest
 from tao_automl.bank.spec_yaml import dump_yaml
 
@@ -36,6 +37,7 @@ __all__ = [
     "SpaceReading",
     "apply_overrides",
     "data_source_overrides",
+    "dump_spec",
     "dump_yaml",
     "find_bank_root",
     "find_skill",
@@ -48,5 +50,6 @@ __all__ = [
     "read_space",
     "read_template",
     "render_spec",
+    "spec_file",
     "support_gate",
 ]

@@ -1,18 +1,30 @@
-"""Finding the bank and the skills in it."""
+"""Finding the bank and the skills in it, by any name that people use."""
 
+import difflib
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tao_automl.bank.files import exists
 from tao_automl.bank.located_yaml import Document
 from tao_automl.bank.skill import SKILL_INFO, read_skill_info
-from tao_automl.domain.nearest import nearest_names
 from tao_automl.errors import SkillError
 
 BANK_VARIABLE = "TAO_SKILL_BANK_PATH"
+NEAREST = 3
 _PACKAGE = Path(__file__).resolve().parent.parent
+_EVERYDAY = re.compile(r"^(tao-)?(train|finetune)-")  # what most names begin with, and a question may leave out
+
+
+class UnknownModel(SkillError):
+    """No model skill has this name; `nearest` holds up to three that resemble it."""
+
+    def __init__(self, name: str, nearest: tuple[str, ...]) -> None:
+        super().__init__(f"{name!r}: no such model skill", f"nearest: {', '.join(nearest) or 'none'}")
+        self.nearest = nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,33 +97,62 @@ def _read_summary(folder: Path, document: Document) -> SkillSummary:
 
 
 def find_skill(name_or_path: str | Path, root: Path | None = None) -> Path:
-    """The folder of a skill, by folder name, `network_arch`, alias or path.
+    """The folder of a skill, by path, folder name, `network_arch` or alias.
 
-    Raises SkillError with the nearest names, and for a name that several skills share.
+    Raises UnknownModel with the nearest three, and SkillError for a name that several skills share.
     """
-    path = Path(name_or_path).expanduser()
-    if (path / SKILL_INFO).exists():
+    path = path_of(name_or_path)
+    if exists(path / SKILL_INFO):
         return path
     if path.is_absolute() or len(path.parts) > 1:
         raise SkillError(f"{path}: a model skill must have {SKILL_INFO.as_posix()}, found none")
     wanted = str(name_or_path)
     direct = (root or find_bank_root()) / "skills" / "models" / wanted
-    if wanted and (direct / SKILL_INFO).exists():
+    if wanted and exists(direct / SKILL_INFO):
         return direct
-    return _by_name(wanted, list_skills(root))
+    return resolve_model(wanted, root)[0].path
 
 
-def _by_name(wanted: str, skills: Iterable[SkillSummary]) -> Path:
-    skills = tuple(skills)
-    found = [skill for skill in skills if wanted.lower() in {name.lower() for name in skill.known_as}]
-    if len(found) > 1:
-        raise SkillError(
-            f"{wanted}: must name one skill, names {', '.join(s.name for s in found)}", "use the folder's name"
-        )
-    if not found:
-        near = nearest_names(wanted, [name for skill in skills for name in skill.known_as])
-        listed = near or [skill.name for skill in skills][:10]
-        raise SkillError(
-            f"{wanted!r}: no such model skill", f"{'nearest' if near else 'known'}: {', '.join(listed) or 'none'}"
-        )
-    return found[0].path
+def path_of(name: str | Path) -> Path:
+    """`name` as a path; ``~`` stands for a home where there is one."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
+def resolve_model(name: str, root: Path | None = None) -> tuple[SkillSummary, str]:
+    """The skill of this name, `network_arch` or alias, and which of them matched; case, ``_`` and spaces do not count.
+
+    Raises UnknownModel with the nearest three, and SkillError for a name that several skills share.
+    """
+    skills = list_skills(root)
+    wanted = _plain(name)
+    found = [(skill, known) for skill in skills for known in skill.known_as if _plain(known) == wanted]
+    exact = [pair for pair in found if pair[0].path.name == name]
+    models = {skill.path for skill, _ in found}
+    if exact or len(models) == 1:
+        return (exact or found)[0]
+    if found:
+        shared = ", ".join(sorted(path.name for path in models))
+        raise SkillError(f"{name!r}: must name one model, names {shared}", "use the skill's name")
+    raise UnknownModel(name, nearest_models(name, skills))
+
+
+def nearest_models(name: str, skills: Iterable[SkillSummary]) -> tuple[str, ...]:
+    """Up to three different skills whose names or aliases resemble `name` most."""
+    scores = [(max(_likeness(name, known) for known in skill.known_as), skill.path.name) for skill in skills]
+    return tuple(found for _, found in sorted(scores, key=lambda pair: (-pair[0], pair[1]))[:NEAREST])
+
+
+def _likeness(name: str, known: str) -> float:
+    """A word of one that is in the other counts for more than letters that happen to agree."""
+    one, other = _EVERYDAY.sub("", _plain(name)), _EVERYDAY.sub("", _plain(known))
+    words, others = set(one.split("-")), set(other.split("-"))
+    shared = len(words & others) / max(1, len(words | others))
+    inside = 0.5 if one and (one in other or other in one) else 0.0
+    return difflib.SequenceMatcher(None, one, other).ratio() + shared + inside
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_.-]+", "-", name.strip().lower())

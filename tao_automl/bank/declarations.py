@@ -127,7 +127,8 @@ class RuntimeRequirements:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """Something that the model can do. Exactly one of `command` and `python_script` is set."""
+    """Something that the model can do. Exactly one of `command` and `python_script` is set. Without `checkpoints` of
+    its own it leaves those of the skill."""
 
     name: str
     command: str | None = None
@@ -140,6 +141,7 @@ class Action:
     upload_excludes: tuple[str, ...] = ()
     container_image: str | None = None
     metric: str | None = None
+    checkpoints: CheckpointDeclaration | None = None
 
     def input(self, role: str) -> InputDeclaration | None:
         """The first input with `role`, if there is one."""
@@ -153,7 +155,10 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skill:
-    """A model skill. `digest` changes when, and only when, a file that influences a run does."""
+    """A model skill. `digest` changes when, and only when, a file that influences a run does.
+
+    `disabled_reason` says why a model cannot be searched, in its author's words; mostly for `automl_enabled: false`.
+    """
 
     path: Path
     name: str
@@ -163,6 +168,7 @@ class Skill:
     digest: str
     aliases: tuple[str, ...] = ()
     description: str = ""
+    disabled_reason: str = ""
     data_format: str | None = None
     runtime: str = "python"
     container_image: str | None = None
@@ -215,4 +221,7 @@ class Skill:
         return self.path / "schemas" / f"{action}.schema.json"
 
     def template_path(self, action: str) -> Path:
-        return self.path / "references" / f"spec_template_{action}.yaml"
+        """In the format of the action's specs if there is such a file, else in YAML."""
+        folder, format_ = self.path / "references", self.action(action).config_format
+        own = folder / f"spec_template_{action}.{format_}"
+        return own if own.is_file() else folder / f"spec_template_{action}.yaml"

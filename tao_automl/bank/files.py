@@ -9,6 +9,7 @@ from tao_automl.domain.json_types import JsonValue
 from tao_automl.errors import UserError
 
 DEPTH_LIMIT = 64
+_BITS = 4096  # of an integer; Python refuses to write very long ones
 
 
 class Unreadable(Exception):
@@ -30,6 +31,19 @@ def read_text(path: Path, limit: int) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Unreadable(f"must be UTF-8 text, got byte 0x{data[error.start]:02x} at offset {error.start}") from error
+
+
+def exists(path: Path) -> bool:
+    """False also for a path that no file can have."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """False also for a path that no file can have."""
+    return exists(path) and path.is_file()
 
 
 def parse_json(text: str) -> JsonValue:
@@ -79,9 +93,17 @@ def check_nesting(value: JsonValue, *, finite: bool = True) -> None:
     raise Unreadable(f"must be nested at most {DEPTH_LIMIT} deep, got more")
 
 
+def number_fault(value: object) -> str:
+    """What is wrong with a number, for any reader of it; empty for all else."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a number must be finite"
+    too_long = isinstance(value, int) and value.bit_length() > _BITS
+    return f"an integer must have at most {_BITS} bits" if too_long else ""
+
+
 def _children(value: JsonValue, finite: bool) -> Iterator[JsonValue]:
-    if finite and isinstance(value, float) and not math.isfinite(value):
-        raise Unreadable("a number must be finite, got one beyond the range of a double")
+    if finite and (fault := number_fault(value)):
+        raise Unreadable(f"{fault}, got one beyond that")
     if isinstance(value, dict):
         yield from value.values()
     elif isinstance(value, list):

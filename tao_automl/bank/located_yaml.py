@@ -3,7 +3,6 @@
 Plain numbers such as ``1e-4`` are numbers here, as YAML 1.2 has it; PyYAML alone reads them as text.
 """
 
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tao_automl.bank.files import DEPTH_LIMIT, Unreadable, dotted, read_text
+from tao_automl.bank.files import DEPTH_LIMIT, Unreadable, dotted, number_fault, read_text
 from tao_automl.domain.json_types import JsonValue
 from tao_automl.errors import SkillError
 
@@ -52,12 +51,16 @@ def looks_like_float(text: str) -> bool:
 def read_yaml(path: Path) -> Document:
     """Raises SkillError with file, line and law."""
     try:
-        text = read_text(path, SIZE_LIMIT)
-        node = _compose(text)
-        builder = _Builder()
-        value = builder.build(node, ()) if node is not None else None
+        return parse_yaml(path, read_text(path, SIZE_LIMIT))
     except Unreadable as error:
         raise SkillError(f"{path}: {error}") from error
+
+
+def parse_yaml(path: Path, text: str) -> Document:
+    """The document in a text, which comes from the file. Raises Unreadable."""
+    node = _compose(text)
+    builder = _Builder()
+    value = builder.build(node, ()) if node is not None else None
     return Document(path=path, text=text, value=value, lines=builder.lines)
 
 
@@ -136,8 +139,8 @@ class _Builder:
             raise Unreadable(
                 f"line {_line(node)}: {dotted(place)}: must be a valid {kind}, got {node.value!r:.80}"
             ) from error
-        if isinstance(value, float) and not math.isfinite(value):
-            raise Unreadable(f"line {_line(node)}: {dotted(place)}: a number must be finite, got {node.value!r:.80}")
+        if fault := number_fault(value):
+            raise Unreadable(f"line {_line(node)}: {dotted(place)}: {fault}, got {node.value!r:.80}")
         return value
 
     def _constructed(self, node: Any, kind: str) -> JsonValue:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 SHELLS = ("sh", "bash", "shell", "console")
 _FENCE = re.compile(r"\s*(?P<fence>```+|~~~+)\s*(?P<language>[\w+-]*)")
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
-_LINK = re.compile(r"\[[^\]\n]*\]\((?P<target>[^)\s]+)\)")
+_LINK = re.compile(r"\[[^\[\]\n]*\]\((?P<target>[^)\s]{1,1000})\)")
 _HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
 _SUBSTITUTION = re.compile(r"\$\(([^()]*)\)")
 _SEPARATORS = re.compile(r"\s(?:&&|\|\|?|;)(?=\s)|;\s")

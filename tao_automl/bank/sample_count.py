@@ -15,7 +15,7 @@ def count_samples(paths: Iterable[str]) -> int | None:
     """The count of the first annotation file that tells one: lines of a table or of JSON Lines, images of a COCO file,
     entries of a JSON list. None if none does, or is local and small enough."""
     for path in map(Path, paths):
-        if path.is_file() and path.stat().st_size <= LARGEST and (count := _count(path)):
+        if count := _count(path):
             return count
     return None
 
@@ -23,9 +23,11 @@ def count_samples(paths: Iterable[str]) -> int | None:
 def _count(path: Path) -> int | None:
     kind = path.suffix.lower()
     try:
+        if not path.is_file() or path.stat().st_size > LARGEST:
+            return None
         if kind in _LINES:
             with path.open("rb") as file:
-                return sum(1 for line in file if line.strip()) - (kind in _WITH_HEAD)
+                return max(0, sum(1 for line in file if line.strip()) - (kind in _WITH_HEAD))
         return _count_json(json.loads(path.read_bytes())) if kind == ".json" else None
     except (OSError, ValueError, RecursionError):
         return None

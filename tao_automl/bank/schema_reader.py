@@ -69,9 +69,9 @@ class _Reader:
             self._check_defaults(document)
         return document
 
-    def _need(self, holds: bool, place: str, law: str, got: object, hint: str = "") -> None:
+    def _need(self, holds: bool, place: str, law: str, got: object) -> None:
         if not holds:
-            raise self._faulty.fault(place, f"{law}, got {got!r:.100}", hint)
+            raise self._faulty.fault(place, f"{law}, got {got!r:.100}")
 
     def _names(self, root: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
         if key not in root:
@@ -79,8 +79,9 @@ class _Reader:
         names = root[key]
         self._need(isinstance(names, list), key, "must be a list of dotted names", names)
         for name in names:
-            known = isinstance(name, str) and name in self._found
-            self._need(known, key, "must name properties of this schema", name, nearest_hint(str(name), self._found))
+            if not isinstance(name, str) or name not in self._found:
+                law = f"must name properties of this schema, got {name!r:.100}"
+                raise self._faulty.fault(key, law, nearest_hint(str(name), self._found))
         return tuple(dict.fromkeys(names))
 
     def _constraints(self, declared: Any) -> tuple[Constraint, ...]:

@@ -24,6 +24,7 @@ from tao_automl.bank.dialect import load_schema
 from tao_automl.bank.digest import skill_digest
 from tao_automl.bank.located_yaml import Document, read_yaml
 from tao_automl.bank.skill_faults import find_faults, skill_info_schema
+from tao_automl.bank.spec_formats import read_spec
 from tao_automl.bank.tao_skill_info import in_our_shape
 from tao_automl.errors import SkillError
 
@@ -68,6 +69,7 @@ def _skill(folder: Path, document: Document, info: Mapping[str, Any]) -> Skill:
         actions={name: _action(name, action) for name, action in info["actions"].items()},
         digest=skill_digest(folder),
         aliases=tuple(info.get("aliases", ())),
+        disabled_reason=" ".join(str(info.get("x_automl_disabled_reason") or "").split()),
         runtime=info.get("runtime") or ("container" if info.get("container_image") else "python"),
         image_key=_image_key(document),
         batch=_batch(info),
@@ -141,6 +143,7 @@ def _action(name: str, declared: Mapping[str, Any]) -> Action:
         inputs=tuple(_input(key, entry) for key, entry in declared.get("inputs", {}).items()),
         outputs=tuple(OutputDeclaration(key=key, type=o["type"]) for key, o in declared.get("outputs", {}).items()),
         upload_excludes=tuple(declared.get("upload_excludes", ())),
+        checkpoints=CheckpointDeclaration(**declared["checkpoints"]) if "checkpoints" in declared else None,
         **{key: declared[key] for key in kept if key in declared},
     )
 
@@ -162,9 +165,8 @@ def support_gate(skill: Skill, action: str) -> None:
     """
     skill.action(action)
     if not skill.automl_enabled:
-        raise SkillError(
-            f"{skill.path / SKILL_INFO}: automl_enabled must be true, got false", "this model cannot be searched"
-        )
+        reason = skill.disabled_reason or "its skill_info.yaml has automl_enabled: false"
+        raise SkillError(f"{skill.name} cannot be searched: {reason}", "tao-automl skills list --automl names models")
     schema, template = skill.schema_path(action), skill.template_path(action)
     for path, what in ((schema, "search space schema"), (template, "complete spec template")):
         if not path.is_file():
@@ -175,8 +177,8 @@ def support_gate(skill: Skill, action: str) -> None:
 
 def read_template(skill: Skill, action: str) -> dict[str, Any]:
     """The complete defaults of an action. Raises SkillError."""
-    document = read_yaml(skill.template_path(action))
-    value: Any = document.value
+    path = skill.template_path(action)
+    value: Any = read_spec(path)
     if not isinstance(value, dict) or not value:
-        raise SkillError(document.at((), f"a spec template must be a mapping with keys, got {type(value).__name__}"))
+        raise SkillError(f"{path}:1: (root): a spec template must be a mapping with keys, got {type(value).__name__}")
     return value

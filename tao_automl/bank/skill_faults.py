@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from tao_automl.bank.files import is_file
 from tao_automl.bank.located_yaml import Document
 from tao_automl.domain.nearest import nearest_hint
 
@@ -133,7 +134,7 @@ def _action_faults(document: Document, name: str, action: Mapping[str, Any]) -> 
         yield place, f"must have exactly one of command and python_script, got {got}"
     folder = document.path.parent.parent
     for key in ("python_script", "data_check"):
-        if key in action and not _is_file(folder, action[key]):
+        if key in action and not is_file(folder / action[key]):
             yield (*place, key), f"must be a file of the skill, got {action[key]!r:.80}"
     declared = [metric["name"] for metric in _info(document).get("metrics", [])]
     if action.get("metric") and action["metric"] not in declared:
@@ -143,10 +144,3 @@ def _action_faults(document: Document, name: str, action: Mapping[str, Any]) -> 
 def _info(document: Document) -> Mapping[str, Any]:
     info: Any = document.value
     return dict(info)
-
-
-def _is_file(folder: Any, name: str) -> bool:
-    try:
-        return bool((folder / name).is_file())
-    except (OSError, ValueError):
-        return False

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tao_automl.bank.files import Unreadable, read_text
+from tao_automl.bank.located_yaml import parse_yaml
 from tao_automl.errors import SkillError
 
 PAGE = "SKILL.md"
@@ -64,13 +63,12 @@ def _front(path: Path, text: str) -> Mapping[str, Any]:
     if len(text) > _FRONT_LIMIT:
         raise SkillError(f"{path}:1: the front matter must be at most {_FRONT_LIMIT:,} characters, got {len(text):,}")
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = " ".join(str(getattr(error, "problem", None) or error).split())
-        line = mark.line + 2 if mark is not None else 1
-        raise SkillError(f"{path}:{line}: the front matter must be YAML: {problem:.200}") from error
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        value: Any = parse_yaml(path, f"\n{text}").value  # its first line is the file's second
+    except Unreadable as error:
+        line, _, law = str(error).removeprefix("line ").partition(": ")
+        placed = f"{path}:{line}: {law}" if line.isdecimal() else f"{path}:1: {error}"
+        raise SkillError(f"{placed} (in the front matter)") from error
+    if not isinstance(value, dict):
         raise SkillError(f"{path}:2: the front matter must be a mapping with text keys")
     return value
 

@@ -37,6 +37,7 @@ def in_our_shape(info: JsonValue, schema: Mapping[str, Any]) -> JsonValue:
     if not is_tao_info(info) or not isinstance(info, dict):
         return info
     found: dict[str, Any] = _known(info, schema["properties"])
+    found |= {key: value for key, value in info.items() if key.startswith("x_")}
     defs = schema["$defs"]
     metrics = _metrics(info["actions"])
     if metrics:

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tao_automl.bank.catalog import find_bank_root, find_skill
+from tao_automl.bank.catalog import find_bank_root, find_skill, path_of
+from tao_automl.bank.files import exists
 from tao_automl.bank.skill import SKILL_INFO
 from tao_automl.bank.skill_page import LAYERS, PAGE, SkillPage, read_page, skill_folders
 from tao_automl.bank.validation_evals import check_evals
@@ -66,8 +67,8 @@ def check_named(name: str, vocabulary: Vocabulary | None = None) -> SkillReport:
 
     Raises SkillError when there is none, with the nearest names.
     """
-    folder = Path(name).expanduser()
-    if not (folder / PAGE).is_file() and not (folder / SKILL_INFO).exists():
+    folder = path_of(name)
+    if not exists(folder / PAGE) and not exists(folder / SKILL_INFO):
         by_name = [found for found in skill_folders(find_bank_root()) if found.name == name]
         folder = by_name[0] if by_name else find_skill(name)
     return check_skill(folder, vocabulary, root=_bank_around(folder))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tao_automl.bank.files import Unreadable, parse_json, read_text
+from tao_automl.bank.files import Unreadable, is_file, parse_json, read_text
 from tao_automl.bank.validation_types import Finding
 
 EVALS, TRIGGERS = Path("evals", "evals.json"), Path("evals", "triggers.json")
@@ -64,7 +64,7 @@ def _case_faults(folder: Path, case: Any) -> Iterator[str]:
         yield from (
             f"files: {name} must be a file of the skill"
             for name in case["files"]
-            if not any((place / name).is_file() for place in (folder, folder / "evals"))
+            if not any(is_file(place / name) for place in (folder, folder / "evals"))
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tao_automl.bank.files import Unreadable, read_text
+from tao_automl.bank.files import Unreadable, exists, read_text
 from tao_automl.bank.markdown_parts import MarkdownParts, Part, simple_commands, take_apart
 from tao_automl.bank.skill_page import PAGE
 from tao_automl.bank.validation_types import Finding, Vocabulary
@@ -19,7 +19,7 @@ _SIZE_LIMIT = 1_000_000
 _FOREIGN = ("http://", "https://", "mailto:")
 _PLACEHOLDER = re.compile(r"[<>{}…$]|\.\.\.")
 _OWN_PATH = re.compile(r"(?:\./)?(?P<top>references|schemas|scripts|evals|skills|docs|hooks)/[^\s`]+")
-_VARIABLE = re.compile(r"\$(?:\w+|\{\w+(?::?[-=][^}]*)?\})/")
+_VARIABLE = re.compile(r"\$(?:\w+|\{\w+(?::?[-=][^}]{0,100})?\})/")
 _FLAG = re.compile(r"--[a-zA-Z][\w-]*")
 _SPEC_KEY = re.compile(r"(?P<key>[a-z_]\w*(?:\.[\w*]+)+)(?:\[\d*\])?(?:\s*[:=].*)?")
 _SETTINGS_INDEX = re.compile(r"automl_settings\[[\"'](\w+)[\"']\]")
@@ -65,10 +65,20 @@ class Scope:
     def find(self, name: str) -> Path | None:
         """The file or folder of a name, below the skill or the bank; `*` stands for anything."""
         for place in self.places:
-            if (place / name).exists():
+            if exists(place / name):
                 return place / name
-            if "*" in name and (match := next(place.glob(name), None)) is not None:
+            if "*" in name and (match := _first_match(place, name)) is not None:
                 return match
+        return None
+
+
+def _first_match(place: Path, pattern: str) -> Path | None:
+    """Where `**` comes twice, a walk could take for ever."""
+    if pattern.count("**") > 1:
+        return None
+    try:
+        return next(place.glob(pattern), None)
+    except (OSError, ValueError, NotImplementedError):
         return None
 
 
@@ -137,7 +147,7 @@ class _Page:
         if part.text.startswith(_FOREIGN):
             return
         path = self.path.parent / target if target else self.path
-        if not path.exists():
+        if not exists(path):
             yield self._found(part.line, "link", f"leads nowhere: {part.text}")
         elif anchor and path.suffix == ".md" and anchor not in self._anchors(path):
             yield self._found(part.line, "link", f"no such heading: {part.text}")

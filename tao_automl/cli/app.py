@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from tao_automl._version import __version__
-from tao_automl.cli import algorithms, control, inspection, launch, platforms, skills, studies
+from tao_automl.cli import algorithms, control, export, inspection, launch, platforms, skills, studies
 from tao_automl.cli.failures import Interrupted, PipeClosed
 
 HELP = """Hyperparameter search as real training jobs, on any platform, that no crash can hurt.
@@ -49,6 +49,7 @@ def _application() -> typer.Typer:
     launch.register(app)
     inspection.register(app)
     control.register(app)
+    export.register(app)
     studies.register(app)
     for name, module in (("skills", skills), ("algorithms", algorithms), ("platforms", platforms)):
         group = typer.Typer(no_args_is_help=True, help=module.__doc__)

@@ -11,19 +11,24 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel="Runs")(cancel)
 
 
-def resume(workspace: options.Workspace, output: options.OutputFormat = Format.TEXT) -> int:
+def resume(
+    workspace: options.Workspace, tracker: options.Tracker = None, output: options.OutputFormat = Format.TEXT
+) -> int:
     """Continue a run where its journal ends: after Ctrl-C, a crash, or a reboot.
 
-    Finished trials are not run again, and running jobs are attached to. A finished run shows its result.
+    Finished trials are not run again, and running jobs are attached to. A finished run shows its result. Its trackers
+    go on, too; those that are named here take their place.
 
     [bold]Example[/bold]
 
       tao-automl resume runs/one
     """
+    from tao_automl.cli.export import parse_trackers
     from tao_automl.cli.outcome import watch
     from tao_automl.runner import resume_run
 
-    return watch(lambda listener: resume_run(workspace, on_event=listener), workspace, output)
+    trackers = parse_trackers(tracker) if tracker else None
+    return watch(lambda listener: resume_run(workspace, on_event=listener, trackers=trackers), workspace, output)
 
 
 def cancel(workspace: options.Workspace, output: options.OutputFormat = Format.TEXT) -> None:

@@ -175,7 +175,7 @@ def _cells(active: ActiveJob, standing: Standing, now: float) -> list[tuple[str,
     """Text and style of each column."""
     job, report, state = active.job, active.job.last_report, _state(active.job)
     training = job.purpose is Purpose.TRAIN
-    value = report.values.get(standing.facts.objective.metric) if report else None
+    value = standing.facts.objective.measure(job.latest)
     seconds = job.seconds(now) if job.started_at is not None else None
     return [
         (str(job.trial) if training else job.purpose.value, ""),

@@ -50,6 +50,7 @@ def run(
     nodes: options.Nodes = None,
     image: options.Image = None,
     platform_option: options.PlatformOption = None,
+    tracker: options.Tracker = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Launch without asking. Needed where nobody can be asked.")
     ] = False,
@@ -78,7 +79,7 @@ def run(
 
 def plan(
     skill: options.Skill,
-    workspace: options.RunWorkspace,
+    workspace: options.PlanWorkspace = None,
     train_data: options.TrainData = None,
     eval_data: options.EvalData = None,
     action: options.Action = "train",
@@ -97,12 +98,14 @@ def plan(
     nodes: options.Nodes = None,
     image: options.Image = None,
     platform_option: options.PlatformOption = None,
+    tracker: options.Tracker = None,
     output: options.OutputFormat = Format.TEXT,
 ) -> None:
-    """Show what `run` with the same arguments would do. Launches and writes nothing.
+    """Show what `run` with the same arguments would do, and what keeps it from it. Launches and writes nothing.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
+      tao-automl plan train-tabular
       tao-automl plan train-tabular --train-data train.csv --workspace runs/one --max-trials 20
     """
     arguments = _arguments(**_but(locals(), "skill", "workspace", "action", "platform", "output"))
@@ -117,7 +120,7 @@ def plan(
 class _Runner:
     """Makes the runner of these arguments, with a listener or without."""
 
-    def __init__(self, *, skill: str, platform: str, workspace: Path, action: str) -> None:
+    def __init__(self, *, skill: str, platform: str, workspace: Path | None, action: str) -> None:
         self._keywords: dict[str, Any] = {
             "skill_dir": skill, "platform_sdk": platform, "workspace_dir": workspace, "action": action
         }  # fmt: skip
@@ -145,12 +148,13 @@ def _arguments(
     nodes: int | None,
     image: str | None,
     platform_option: list[str] | None,
+    tracker: list[str] | None,
     **short: Any,
 ) -> dict[str, Any]:
     """Options as the runner's keyword arguments; what was not given is left to the runner."""
     given = {
         "automl_algorithm": algorithm,
-        "automl_settings": settings_from(setting, short),
+        "automl_settings": {**settings_from(setting, short), **tracker_settings(tracker)},
         "spec_overrides": parse_pairs("--override", override or ()),
         "automl_hyperparameters": param or None,
         "custom_param_ranges": parse_ranges(range_ or ()),
@@ -162,6 +166,13 @@ def _arguments(
         "platform_options": parse_pairs("--platform-option", platform_option or ()),
     }
     return {name: value for name, value in given.items() if value is not None and value != {}}
+
+
+def tracker_settings(tracker: list[str] | None) -> dict[str, Any]:
+    """`--tracker` options as the setting that they stand for."""
+    from tao_automl.cli.export import parse_trackers
+
+    return {"trackers": parse_trackers(tracker)} if tracker else {}
 
 
 def settings_from(pairs: list[str] | None, short: dict[str, Any]) -> dict[str, Any]:
@@ -194,7 +205,10 @@ def _refuse_used(workspace: Path) -> None:
 
 
 def _review(plan: "Plan", *, yes: bool, output: Format) -> None:
-    """Shows the plan and asks. Where nobody can be asked, `--yes` is needed."""
+    """Shows the plan and asks. Where nobody can be asked, `--yes` is needed. A plan that is blocked is refused."""
+    from tao_automl.runner.blockers import Blocker, refuse
+
+    refuse(Blocker(**row) for row in plan["blockers"])
     text = _plan_text(plan)
     (write_text if output is Format.TEXT else note)(text)
     note("")

@@ -90,6 +90,15 @@ Setting = Annotated[
         rich_help_panel=SEARCH,
     ),
 ]
+Tracker = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME[:KEY=VALUE,...]",
+        help="Shows the run in `wandb`, `mlflow` or `tensorboard`: `wandb:project=p,mode=offline`. Repeatable.",
+        rich_help_panel="Output",
+        show_default=False,
+    ),
+]
 Platform = Annotated[
     str, typer.Option(help="Where jobs run; `tao-automl platforms list` names them.", rich_help_panel=COMPUTE)
 ]
@@ -99,6 +108,16 @@ RunWorkspace = Annotated[
         "--workspace",
         metavar="DIR",
         help="The run's own folder; created. Its journal is all that a run needs to go on after a crash.",
+        rich_help_panel=COMPUTE,
+        show_default=False,
+    ),
+]
+PlanWorkspace = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace",
+        metavar="DIR",
+        help="The folder that the run is to have; only `run` needs one.",
         rich_help_panel=COMPUTE,
         show_default=False,
     ),

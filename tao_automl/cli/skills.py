@@ -131,7 +131,8 @@ def _space(skill: "Skill", action: str) -> list[dict[str, Any]]:
     if not skill.automl_enabled:
         return []
     support_gate(skill, action)
-    return [dict(row) for row in read_space(skill, action).space.to_json()]
+    rows = [dict(row) for row in read_space(skill, action).space.to_json()]
+    return [row for row in rows if row["type"] not in ("fixed", "derived")]
 
 
 def _summary(skill: "SkillSummary") -> dict[str, Any]:
@@ -181,12 +182,13 @@ def _print(skill: "Skill", action: str, space: list[dict[str, Any]]) -> None:
         terminal.print(Text.assemble((f"{label:<10}", "dim"), text), soft_wrap=True)
     if not space:
         return
-    table = _table(f"searched by {action}", "range", "scale", "default", "when")
+    table = _table(f"searched by {action}", "range", "scale", "default", "only if")
     for row in space:
-        cells = (row["name"], _range(row), row.get("scale") or "", str(row.get("default")), _when(row))
-        table.add_row(*(Text(str(cell)) for cell in cells))
+        table.add_row(*(Text(cell) for cell in _cells(row)))
     terminal.print("")
     terminal.print(table)
+    if any(row.get("scale_inferred") for row in space):
+        terminal.print(Text("* scale inferred from the range", style="dim"))
 
 
 def _facts(skill: "Skill") -> list[tuple[str, str]]:
@@ -204,19 +206,14 @@ def _facts(skill: "Skill") -> list[tuple[str, str]]:
     return [(label, text) for label, text in facts if text]
 
 
-def _range(row: dict[str, Any]) -> str:
-    if row.get("options") is not None:
-        return ", ".join(str(option) for option in row["options"])
-    return f"{row.get('low')} to {row.get('high')}"
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """Name, range, scale, default and condition, in the words of the launch review."""
+    from tao_automl.report.reading import read_parameter
+    from tao_automl.report.wording import condition_text, range_text, scale_text, spec_value
 
-
-def _when(row: dict[str, Any]) -> str:
-    """`kind = mlp | linear`."""
-    when = row.get("when") or {}
-    return ", ".join(
-        f"{parent.rpartition('.')[2]} = {' | '.join(map(str, values)) if isinstance(values, list) else values}"
-        for parent, values in when.items()
-    )
+    parameter = read_parameter(row, row["name"], row["name"])
+    default = spec_value(parameter.default, 40)
+    return row["name"], range_text(parameter, 400), scale_text(parameter), default, condition_text(parameter, 400)
 
 
 def _print_check(result: dict[str, Any]) -> None:

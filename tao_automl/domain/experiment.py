@@ -353,7 +353,8 @@ class Experiment:
             score=score if event.state is TrialState.COMPLETED else None,
         )
         self.last_settlement[trial.id] = settlement
-        self.awaits_feedback[trial.id] = None
+        if event.state is not TrialState.ABANDONED:
+            self.awaits_feedback[trial.id] = None
         self.leaders.take(settlement)
 
     def _settled_values(self, event: TrialSettled) -> Values:

@@ -47,8 +47,10 @@ class Objective:
         return _parsed(self.formula).names if self.formula is not None else (self.metric,)
 
     def measure(self, values: Metrics) -> float | None:
-        """Its value among reported metrics; None if one is missing, or if it is no finite number."""
-        return finite(values.get(self.metric)) if self.formula is None else _compute(self.formula, values)
+        """Its value among reported metrics; None if one is missing, or if it is no finite number. A formula may also
+        be given ready-made, under its text."""
+        given = finite(values.get(self.metric))
+        return _compute(self.formula, values) if given is None and self.formula is not None else given
 
     def cost(self, value: float) -> float:
         """The number that searchers minimise."""
@@ -93,12 +95,16 @@ class OutcomeConstraint:
         """The number on the right. The rule is literal: ``0.95 * baseline`` of a negative baseline lies above it."""
         if not self.relative:
             return _compute(self.right, {})
-        before = _compute(self.left, baseline)
+        before = self.measure(baseline)
         return None if before is None else _compute(self.right, {BASELINE: before})
+
+    def measure(self, values: Metrics) -> float | None:
+        """What is compared with the bound."""
+        return _compute(self.left, values)
 
     def excess(self, values: Metrics, baseline: Metrics) -> float | None:
         """By how much it is broken, as a share of the bound (of 1 for a bound of 0); at most 0 where it is kept."""
-        value, bound = _compute(self.left, values), self.bound(baseline)
+        value, bound = self.measure(values), self.bound(baseline)
         if value is None or bound is None:
             return None
         gap = value - bound if self.at_most else bound - value
@@ -127,10 +133,21 @@ class Goal:
         of_constraints = (name for constraint in self.constraints for name in constraint.names)
         return tuple(dict.fromkeys((*of_objectives, *of_constraints)))
 
+    def lacking(self, values: Metrics) -> list[str]:
+        """The metrics that it still needs, besides those that were reported."""
+        wanted = [name for o in self.objectives if finite(values.get(o.metric)) is None for name in o.names]
+        wanted += [name for constraint in self.constraints for name in constraint.names]
+        return [name for name in dict.fromkeys(wanted) if finite(values.get(name)) is None]
+
     @property
     def relative(self) -> bool:
         """Whether configurations can be judged only once there is a baseline."""
         return any(constraint.relative for constraint in self.constraints)
+
+    def values(self, score: Score) -> dict[str, float]:
+        """Objective -> value, as reported."""
+        costs = score.costs or (score.cost,)
+        return {o.metric: o.cost(cost) for o, cost in zip(self.objectives, costs, strict=True)}
 
     def score(self, values: Metrics, seq: int, baseline: Metrics) -> Score | None:
         """None if an objective cannot be computed. A constraint that cannot be judged yet counts as kept."""

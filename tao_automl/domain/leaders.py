@@ -54,18 +54,18 @@ class Leaders:
         self.settled += 1
         if new.score is None:
             return
+        if self._improves(new, new.score):
+            self.improved_at = self.settled
         mine = self.of_trial.get(new.trial)
         if self._many or mine is None or _better(new, mine):
             self.of_trial[new.trial] = new
-        if self._improves(new, new.score):
-            self.improved_at = self.settled
 
     def _improves(self, new: Settlement, score: Score) -> bool:
         if score.violation:
             return False
         if self._many:
-            others = (s.score for s in self.of_trial.values() if s.trial != new.trial)
-            return not any(other and (dominates(other, score) or other.costs == score.costs) for other in others)
+            so_far = (s.score for s in self.of_trial.values() if s.score and not s.score.violation)
+            return not any(dominates(other, score) or other.costs == score.costs for other in so_far)
         if self.best is None or _better(new, self.best):
             self.best = new
             return True

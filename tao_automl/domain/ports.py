@@ -26,7 +26,9 @@ class Stopper(Protocol):
 
 
 class PlatformSDK(Protocol):
-    """Runs jobs. Any call may raise PlatformUnavailable: "I could not ask", which says nothing about a job."""
+    """Runs jobs. Any call may raise PlatformUnavailable: "I could not ask", which says nothing about a job.
+
+    A platform that cannot start containers has `runs_images = False`; others need not say so."""
 
     name: str
     poll_interval: float  # seconds between two looks that this platform is comfortable with

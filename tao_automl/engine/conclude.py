@@ -105,6 +105,8 @@ def _target_reached(world: World, experiment: Experiment) -> str | None:
     value = best.value if best else None
     if value is None or target is None or not objective.reached(value, target):
         return None
+    if experiment.facts.goal.relative and experiment.baseline is None:
+        return None  # whether the constraints are kept is not known yet
     return f"target reached: {objective.metric} = {value:g} (target {target:g})"
 
 

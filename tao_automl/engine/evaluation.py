@@ -35,18 +35,16 @@ def measured(report: Values, goal: Goal, there: str = "") -> Found:
     """The first objective, with all that the goal needs, among the last words of a job. Explains itself with what was
     `there` instead; see `findings`."""
     values = {name: value for name, value in report.items() if value is not None}
-    direct = {o.metric for o in goal.objectives if o.metric in values}  # a formula that was given ready-made
-    needed = [name for name in goal.names if name not in values]
-    if needed and not all(o.metric in direct for o in goal.objectives):
-        return _missing(needed[0], report, values, there or f"found: {listed(report) or 'nothing'}")
-    found = [objective.measure(values) for objective in goal.objectives]
-    for objective, value in zip(goal.objectives, found, strict=True):
+    lacking = goal.lacking(values)
+    if lacking:
+        return _missing(lacking[0], report, values, there or f"found: {listed(report) or 'nothing'}")
+    computed = {o.metric: o.measure(values) for o in goal.objectives}
+    computed |= {constraint.left: constraint.measure(values) for constraint in goal.constraints}
+    for formula, value in computed.items():
         if value is None:
-            reason = (
-                f"`{objective.metric}` cannot be computed from {', '.join(f'{k}={v:g}' for k, v in values.items())}"
-            )
+            reason = f"`{formula}` cannot be computed from {', '.join(f'{k}={v:g}' for k, v in values.items())}"
             return Found(values=values, failure=FailureClass.MODEL_CODE, reason=reason)
-    return Found(value=found[0], values=values)
+    return Found(value=computed[goal.objectives[0].metric], values=values)
 
 
 def _missing(metric: str, report: Values, values: Mapping[str, float], there: str) -> Found:
@@ -66,12 +64,10 @@ def read_answer(answer: Answer, goal: Goal) -> Found:
         given = {metric if name == "metric_value" and metric not in raw else str(name): v for name, v in raw.items()}
         found = measured(_numbers(given), goal)
         there = f"(found: {', '.join(map(str, raw)) or 'nothing'})"
-        lacking = next((name for name in goal.names if name not in found.values), metric)
-        return (
-            found
-            if found.value is not None
-            else missing(values=found.values, reason=f"the callback's answer has no finite `{lacking}` {there}")
-        )
+        if found.value is not None or found.failure is FailureClass.MODEL_CODE:
+            return found
+        lacking = goal.lacking(found.values)[0]
+        return missing(values=found.values, reason=f"the callback's answer has no finite `{lacking}` {there}")
     numbers = _numbers({metric: raw})
     if not numbers:
         return missing(reason=f"the callback answered {raw!r:.80}, which is no finite number")
@@ -176,8 +172,7 @@ def _measure_default(world: World, experiment: Experiment) -> Event | Evaluation
     if trial.state is not TrialState.COMPLETED or settled.value is None:
         reason = f"the default configuration did not train: {trial.reason}"
         return _evaluation(experiment, "failure", job_id=trained.key, reason=reason)
-    if experiment.facts.scored_by_evaluation:
-        key = experiment.evaluation_job[Purpose.EVALUATE, 0]
+    if (key := _scored_by(experiment, settled)) is not None:
         return _default_as_scored(experiment, settled, key, "evaluate action", "")
     answer = _run_evaluation(world, experiment, Purpose.BASELINE, trained, failed="failure")
     if not isinstance(answer, NotPossible):
@@ -203,7 +198,7 @@ def _measure_final(world: World, experiment: Experiment, winner: Settlement) -> 
         rec = recommendation(experiment.trials[winner.trial], trained) | {"metric_value": winner.value}
         call = partial(world.callbacks.final_eval_fn, rec, trained.key)
         return _from_callback(world, experiment, "final_eval_fn", call, failed="callback_error", trial=winner.trial)
-    if experiment.facts.scored_by_evaluation:
+    if _scored_by(experiment, winner) is not None:
         return _already_evaluated(world, experiment, winner)
     answer = _run_evaluation(world, experiment, Purpose.FINAL, trained, failed="unavailable")
     if isinstance(answer, NotPossible):
@@ -221,10 +216,17 @@ def _already_evaluated(world: World, experiment: Experiment, winner: Settlement)
         "reused_best",
         metric_value=winner.value,
         values=winner.event.values,
-        job_id=experiment.evaluation_job.get((Purpose.EVALUATE, winner.trial)),
+        job_id=_scored_by(experiment, winner),
         source="evaluate action, during the search",
         reason="the same data as the search was scored on: not an independent measure",
     )
+
+
+def _scored_by(experiment: Experiment, settled: Settlement) -> str | None:
+    """The job of the evaluate action that has scored the trial at that budget, if one has."""
+    wanted = (Purpose.EVALUATE, settled.trial, settled.budget)
+    jobs = reversed(experiment.jobs.values())
+    return next((job.key for job in jobs if (job.purpose, job.trial, job.budget) == wanted), None)
 
 
 def _run_evaluation(

@@ -33,9 +33,10 @@ def explore(world: World, experiment: Experiment) -> Iterator[Event]:
 
 
 def _follow(world: World, experiment: Experiment) -> Iterator[Event]:
-    if world.stopper:
-        for due in world.stopper.stops(experiment.trials):
-            yield from _stop(world, experiment, due.trial, due.reason)
+    early = world.stopper.stops(experiment.trials) if world.stopper else ()
+    stopped = {due.trial: due.reason for due in early if due.trial in experiment.live}
+    for trial, reason in stopped.items():
+        yield from _stop(world, experiment, trial, reason)
     next_id = len(experiment.trials)
     for decision in ask(world, experiment, free_slots(world, experiment)):
         match decision:
@@ -45,7 +46,8 @@ def _follow(world: World, experiment: Experiment) -> Iterator[Event]:
             case Promote(trial=trial, budget=budget):
                 yield from _promote(world, experiment, trial, budget)
             case Stop(trial=trial, reason=reason):
-                yield from _stop(world, experiment, trial, reason)
+                if trial not in stopped:
+                    yield from _stop(world, experiment, trial, reason)
             case _:
                 assert_never(decision)
 

@@ -27,7 +27,7 @@ def _continued(experiment: Experiment, job: Job) -> Job | None:
     return experiment.jobs.get(job.spec.resume_from or "")
 
 
-def _with_checkpoint(experiment: Experiment, trained: Job) -> Job:
+def with_checkpoint(experiment: Experiment, trained: Job) -> Job:
     """The attempt that holds the result of `trained`: an earlier one, if that had only the end left to repeat."""
     holder = trained
     while not (holder.ended and holder.ended.checkpoint):
@@ -61,7 +61,7 @@ def request_evaluation(
     """The first attempt to evaluate what `trained` left behind."""
     key = job_key(experiment, purpose, trained.trial, trained.budget, 1)
     params = experiment.trials[trained.trial].params
-    spec = world.jobs.evaluation(key, purpose, params, _with_checkpoint(experiment, trained))
+    spec = world.jobs.evaluation(key, purpose, params, with_checkpoint(experiment, trained))
     if isinstance(spec, NotPossible):
         return spec
     return JobRequested(

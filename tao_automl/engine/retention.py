@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from tao_automl.domain.events import CheckpointsReleased, Event, Purpose, RunStatus
 from tao_automl.domain.experiment import Experiment, Job
+from tao_automl.domain.job import JobOutputs
 from tao_automl.engine.world import Retention, World
 
 
@@ -56,6 +57,13 @@ def _with_stand_in(experiment: Experiment, key: str) -> Iterator[str]:
 def _release(world: World, job: Job, *, keep_newest: bool) -> Iterator[CheckpointsReleased]:
     if job.handle is None or job.ended is None or job.ended.checkpoint is None:
         return
-    found = world.jobs.checkpoints(world.platform.get_job_outputs(job.handle))
-    paths = tuple(path for path in found if not (keep_newest and path == job.ended.checkpoint))
+    outputs = world.platform.get_job_outputs(job.handle)
+    kept = _same_as(job.ended.checkpoint, outputs) if keep_newest else frozenset()
+    paths = tuple(path for path in world.jobs.checkpoints(outputs) if path not in kept)
     yield CheckpointsReleased(at=world.clock.now(), key=job.key, paths=paths, everything=not keep_newest)
+
+
+def _same_as(checkpoint: str, outputs: JobOutputs) -> frozenset[str]:
+    """The checkpoint, and what may be the same file: one of the two may be a link to the other."""
+    marks = {(file.size, file.modified_at) for file in outputs.files if file.path == checkpoint}
+    return frozenset({checkpoint, *(f.path for f in outputs.files if (f.size, f.modified_at) in marks)})

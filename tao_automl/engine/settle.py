@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from tao_automl.domain.events import CallbackFailed, Event, FeedbackGiven, Purpose, TrialSettled
+from tao_automl.domain.events import CallbackFailed, Event, FeedbackGiven, Purpose, SearchEnded, TrialSettled
 from tao_automl.domain.experiment import Experiment, Job, Values
 from tao_automl.domain.job import FailureClass, JobState
 from tao_automl.domain.trial import Trial, TrialState
@@ -29,8 +29,9 @@ def settle(world: World, experiment: Experiment) -> Iterator[Event]:
 
 def _ask_for_feedback(world: World, experiment: Experiment, feedback_fn: Callback) -> Iterator[Event]:
     for trial_id in experiment.awaits_feedback:
-        job = experiment.jobs[experiment.train_job[trial_id]]
-        rec = recommendation(experiment.trials[trial_id], job)
+        settled = experiment.last_settlement[trial_id]  # the trial may have been promoted since
+        job = experiment.jobs[str(settled.job)]
+        rec = recommendation(experiment.trials[trial_id], job) | {"budget": settled.budget}
         answer = world.workers.answer(("feedback_fn", job.key), partial(feedback_fn, rec, job.key))
         if answer is None:
             continue
@@ -55,7 +56,7 @@ def _settle_without_success(world: World, experiment: Experiment, trial: Trial, 
     ended = job.ended
     assert ended is not None
     if experiment.ended and experiment.ended.cancel:
-        yield settled(state=TrialState.ABANDONED, reason=experiment.ended.reason)
+        yield _abandoned(world, trial, experiment.ended)
     elif trial.id in experiment.stop_requests:
         yield settled(state=TrialState.STOPPED, reason=experiment.stop_requests[trial.id])
     elif job.cancel and job.cancel.failure:
@@ -68,6 +69,10 @@ def _settle_without_success(world: World, experiment: Experiment, trial: Trial, 
     else:
         reason = f"cancelled from outside of this run {ended.detail}".strip()
         yield settled(state=TrialState.FAILED, failure=FailureClass.UNKNOWN, reason=reason)
+
+
+def _abandoned(world: World, trial: Trial, ended: SearchEnded) -> TrialSettled:
+    return TrialSettled(at=world.clock.now(), trial=trial.id, state=TrialState.ABANDONED, reason=ended.reason)
 
 
 def _score(world: World, experiment: Experiment, trial: Trial, job: Job) -> Iterator[Event]:
@@ -96,6 +101,9 @@ def _score_by_evaluation(world: World, experiment: Experiment, trial: Trial, job
     key = experiment.evaluation_job.get((Purpose.EVALUATE, trial.id))
     evaluated = experiment.jobs[key] if key else None
     if evaluated is None or evaluated.budget != job.budget:
+        if experiment.ended and experiment.ended.cancel:
+            yield _abandoned(world, trial, experiment.ended)
+            return
         request = request_evaluation(world, experiment, Purpose.EVALUATE, job)
         if isinstance(request, NotPossible):
             yield _settled(world, trial, Found(failure=FailureClass.METRIC_MISSING, reason=request.reason))

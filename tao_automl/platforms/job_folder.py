@@ -1,5 +1,6 @@
 """The folder of a job on a file system: what is in it, and how it is written so that a crash leaves no half of it."""
 
+import contextlib
 import json
 import os
 import re
@@ -121,13 +122,24 @@ class JobFolder:
         return Path(path) if path.startswith(home + os.sep) and os.path.isfile(path) else None
 
     def delete(self, paths: Iterable[str]) -> None:
-        """Deletes files below `results`; links to elsewhere are taken away, what they lead to is not."""
-        home = os.path.realpath(self.results)
-        for path in paths:
-            inside = os.path.realpath((self.results / path).parent)
-            if not is_inner_path(path) or not (inside + os.sep).startswith(home + os.sep):
+        """Deletes files below `results`; links to elsewhere are taken away, what they lead to is not.
+
+        Raises PlatformRejected, and deletes nothing, if one of them does not lie there.
+        """
+        named = list(paths)
+        for path in named:
+            if not self._holds(path):
                 raise PlatformRejected(f"{path}: it does not lie below the results of {self.path.name}")
-            (self.results / path).unlink(missing_ok=True)
+        for path in named:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                (self.results / path).unlink()
+
+    def _holds(self, name: str) -> bool:
+        home = _home(self.results)
+        if home is None or not _is_relative_path(name):
+            return False
+        folder = os.path.realpath((self.results / name).parent)
+        return (folder + os.sep).startswith(home + os.sep)
 
     def _json(self, name: str) -> dict[str, Any] | None:
         try:

@@ -52,6 +52,7 @@ class LocalPlatform:
 
     name = "local"
     poll_interval = 0.2
+    runs_images = False
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ from tao_automl.report.wording import (
 _RUNS = ("skill", "action", "platform", "image")
 _SEARCH = ("algorithm", "budget", "max_concurrent", "metric", "direction")
 _OTHERS = ("gpus", "nodes", "workspace", "dataset", "settings", "parameters", "fixed", "first_batch", "estimate")
-_KNOWN = frozenset((*_RUNS, *_SEARCH, *_OTHERS, "baseline", "final_evaluation", "notes"))
+_KNOWN = frozenset((*_RUNS, *_SEARCH, *_OTHERS, "baseline", "final_evaluation", "notes", "blockers"))
 _BATCH = 12
 
 Rows = list[tuple[str, Cell]]
@@ -59,6 +59,7 @@ def plan_parts(plan: Mapping[str, Any], width: int) -> Iterator[RenderableType]:
     yield from _part("Evaluation", [*how("baseline", plan), *how("final_evaluation", plan)])
     yield from _part("Estimate", *estimate(mapping(plan.get("estimate"))))
     yield from _part("Notes", [], lines(plan.get("notes")))
+    yield from _part("Before this can be launched", [], blocked(plan))
 
 
 def _part(title: str, found: Rows, more: Iterable[RenderableType] = ()) -> Iterator[RenderableType]:
@@ -118,7 +119,7 @@ def where(plan: Mapping[str, Any]) -> Rows:
     if gpus is not None:
         shape = f"{gpus:g} GPU{'' if gpus == 1 else 's'}" if gpus else "no GPU"
         found.append(("each job", shape + (f" on each of {nodes:g} nodes" if nodes and nodes > 1 else "")))
-    return found + named({"workspace": plan.get("workspace")})
+    return found + ([("workspace", text(plan["workspace"] or "not chosen"))] if "workspace" in plan else [])
 
 
 def data(dataset: Mapping[str, Any]) -> Rows:
@@ -135,24 +136,24 @@ def parameter_blocks(parameters: list[Parameter], width: int) -> Iterator[Render
     if not parameters:
         yield note("none")
         return
-    name_width, range_width = (32, 24) if width < 96 else (44, 30)
+    name_width = 32 if width < 96 else 44
     cells = [
         [
             fitted(parameter.name, parameter.label, name_width),
             parameter.kind,
-            range_text(parameter, range_width),
+            range_text(parameter, 400),
             scale_text(parameter),
-            spec_value(parameter.default, 14),
+            spec_value(parameter.default, 18),
         ]
         for parameter in parameters
     ]
-    yield grid(("parameter", "type", "range", "scale", "default"), cells, right=(4,))
+    yield grid(("parameter", "type", "range", "scale", "default"), cells, right=(4,), fold=2)
     if any(parameter.inferred for parameter in parameters):
         yield note("* scale inferred from the range; set it with custom_param_ranges")
     conditional = [parameter for parameter in parameters if parameter.when]
     if conditional:
-        yield note("searched only under a condition:")
-        yield pairs([(fitted(p.name, p.label, name_width), f"if {condition_text(p)}") for p in conditional])
+        yield note("searched under a condition:")
+        yield pairs([(fitted(p.name, p.label, name_width), f"only if {condition_text(p, 400)}") for p in conditional])
 
 
 def batch_blocks(batch: list[Mapping[str, Any]], parameters: list[Parameter], width: int) -> Iterator[RenderableType]:
@@ -214,6 +215,14 @@ def _shown(name: str) -> str:
     if name.startswith("seconds "):
         return f"time {name.removeprefix('seconds ')}"
     return name.replace("seconds", "time").replace("gpu", "GPU").removesuffix(" s")
+
+
+def blocked(plan: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Each blocker, and what to do about it."""
+    for row in rows(plan.get("blockers")):
+        yield Text(f"blocked: {text(row.get('reason'))}", style=BAD)
+        if remedy := text(row.get("remedy")):
+            yield pairs([("  →", remedy)])
 
 
 def lines(value: Any) -> list[RenderableType]:

@@ -188,4 +188,11 @@ def read_parameter(row: Mapping[str, Any], name: str, label: str) -> Parameter:
         default=row.get("default"),
         when=mapping(row.get("when")),
         description=text(row.get("description"), 300),
+        elements=tuple(_element(element) for element in rows(row.get("elements"))),
+        expression=text(row.get("expression"), 200),
     )
+
+
+def _element(row: Mapping[str, Any]) -> Parameter:
+    """An element of a list. Lists of lists are not searched, so nothing lies deeper."""
+    return read_parameter({**row, "elements": None}, text(row.get("name"), 200), "")

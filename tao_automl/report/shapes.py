@@ -12,7 +12,8 @@ SUCCEEDED = "success"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
     """A row of the search space. `key` is its name as in specifications, `name` the same fit to print, `label` the
-    shortest end of the dotted name that is unique in the space."""
+    shortest end of the dotted name that is unique in the space. `elements` are those of a list, `expression` is what a
+    derived parameter follows from."""
 
     key: str
     name: str
@@ -26,6 +27,8 @@ class Parameter:
     default: Any
     when: Mapping[str, Any]
     description: str
+    elements: tuple["Parameter", ...] = ()
+    expression: str = ""
 
     @property
     def numeric(self) -> bool:
@@ -33,7 +36,7 @@ class Parameter:
 
     @property
     def searched(self) -> bool:
-        return self.kind != "fixed"
+        return self.kind not in ("fixed", "derived")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,19 +6,20 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from tao_automl.report.plan_text import PlanText
-from tao_automl.report.result_text import ResultText
-
 __all__ = ["result_table", "plan_table", "render_text"]
 
 
 def result_table(result: Mapping[str, Any]) -> RenderableType:
     """A rich renderable of the dict form of a result; it fits itself to the width it is printed at."""
+    from tao_automl.report.result_text import ResultText  # it computes importances, which takes numpy
+
     return ResultText(result)
 
 
 def plan_table(plan: Mapping[str, Any]) -> RenderableType:
     """A rich renderable of the dict form of a plan."""
+    from tao_automl.report.plan_text import PlanText
+
     return PlanText(plan)
 
 

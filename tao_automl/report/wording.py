@@ -145,11 +145,14 @@ def epochs(budget: float | None) -> str:
 
 
 def range_text(parameter: Parameter, longest: int = 60) -> str:
-    """``1e-06 … 0.001`` or the options."""
+    """``1e-06 … 0.001``, or the options, or of a list what each element may be."""
     if parameter.options:
         return text(", ".join(spec_value(option, 40) for option in parameter.options), longest)
+    if parameter.expression:
+        return text(f"= {parameter.expression}", longest)
     if parameter.low is None and parameter.high is None:
-        return MISSING
+        elements = "; ".join(range_text(element, longest) for element in parameter.elements)
+        return text(f"[{elements}]", longest) if elements else MISSING
     return f"{bound(parameter.low)} … {bound(parameter.high)}"
 
 
@@ -165,12 +168,14 @@ def scale_text(parameter: Parameter) -> str:
 
 
 def condition_text(parameter: Parameter, longest: int = 80) -> str:
-    """``optim.name is sgd, adamw``."""
+    """``optim.name is sgd or adamw``, or an expression as it was written."""
     clauses = [_clause(str(name), values) for name, values in parameter.when.items()]
     return text(" and ".join(clauses), longest)
 
 
 def _clause(name: str, values: Any) -> str:
+    if name == "expression" and isinstance(values, str):
+        return text(values, 120)
     allowed = items(values) or [values]
     return f"{name} is {' or '.join(spec_value(value, 30) for value in allowed)}"
 

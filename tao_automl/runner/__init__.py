@@ -2,6 +2,7 @@
 
 from tao_automl.runner.arguments import RunArguments
 from tao_automl.runner.automl_runner import AutoMLRunner
+from tao_automl.runner.export import export_run
 from tao_automl.runner.plan import Plan
 from tao_automl.runner.result import Result
 from tao_automl.runner.status import cancel_run, query_status, read_events, resume_run
@@ -16,6 +17,7 @@ __all__ = [
     "Study",
     "cancel_run",
     "create_study",
+    "export_run",
     "format_plan",
     "format_result",
     "open_study",

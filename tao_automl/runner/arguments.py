@@ -14,7 +14,6 @@ from tao_automl.runner.trackers import settle_trackers
 
 ALIASES = {"sdk": "platform_sdk", "workspace_path": "workspace_dir"}
 BY_HAND = "by hand"  # the platform of a study: there is none
-NOT_YET = ("feedback_fn", "plan_token")
 
 
 class RunArguments(TypedDict, total=False):
@@ -32,6 +31,9 @@ class RunArguments(TypedDict, total=False):
     baseline_fn: ``(base_specs) -> float | {metric: value}``, before any recommendation. If it fails, the run stops.
     final_eval_fn: ``(best_rec, train_job_id) -> float | {metric_value, record_path, job_id}``. If it fails, the final
         evaluation says callback_error; the search's result stands.
+    feedback_fn: ``(rec, train_job_id) -> JSON`` for the LLM-guided searchers, after each trial; labels, ids and paths
+        are taken out. Errors are logged.
+    plan_token: `Plan.token`; the run is refused if it would not do what that plan showed.
     on_recommendation, on_result: ``(rec)`` and ``(rec, metric, status)``; told after the fact, errors are logged.
     image, gpu_count, num_nodes, platform_options: the shape of a job.
     wandb_config: what to show in Weights & Biases (project, entity, mode, group, tags, name, dir, ...): the same as
@@ -49,12 +51,14 @@ class RunArguments(TypedDict, total=False):
     eval_fn: Callable[..., Any] | None
     final_eval_fn: Callable[..., Any] | None
     baseline_fn: Callable[..., Any] | None
+    feedback_fn: Callable[..., Any] | None
     on_recommendation: Callable[..., Any] | None
     on_result: Callable[..., Any] | None
     image: str | None
     gpu_count: int | None
     num_nodes: int | None
     platform_options: Mapping[str, Any] | None
+    plan_token: str | None
     wandb_config: Mapping[str, Any] | None
 
 
@@ -108,11 +112,9 @@ class Arguments:
 def refuse_unknown(where: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
     """One error for keyword arguments that are not `known`; it names the nearest that is."""
     names = sorted(known)
-    for name, value in given.items():
-        if name in names or (name in NOT_YET and value is None):
+    for name in given:
+        if name in names:
             continue
-        if name in NOT_YET:
-            raise SettingsError(f"{where}: `{name}` is not supported by this version", "leave it out")
         close = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean `{close[0]}`?" if close else f"known: {', '.join(names)}"
         raise SettingsError(f"{where}: unknown argument `{name}`", hint)

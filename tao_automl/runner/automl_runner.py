@@ -8,11 +8,12 @@ from tao_automl.domain.ports import PlatformSDK
 from tao_automl.engine.loop import Listener
 from tao_automl.errors import SettingsError
 from tao_automl.runner.arguments import ALIASES, Arguments, RunArguments, make_callbacks, refuse_unknown
+from tao_automl.runner.blockers import find_blockers, refuse
 from tao_automl.runner.data_check import check_data
 from tao_automl.runner.plan import Plan, make_plan
 from tao_automl.runner.result import Result
 from tao_automl.runner.runs import Run, begin, open_platform, resume
-from tao_automl.runner.setup import prepare
+from tao_automl.runner.setup import Setup, prepare
 from tao_automl.runner.trackers import open_trackers
 
 KEYWORDS = ("skill_dir", "platform_sdk", "workspace_dir", "action", "poll_interval", "on_event")
@@ -25,7 +26,8 @@ class AutoMLRunner:
         skill_dir: a model skill's folder, or its name or alias in the bank.
         platform_sdk: a platform's name (``"local"``), or an object that implements
             `tao_automl.domain.ports.PlatformSDK`. Alias: ``sdk``.
-        workspace_dir: the folder that is the run: its journal, jobs and results. Alias: ``workspace_path``.
+        workspace_dir: the folder that is the run: its journal, jobs and results. `plan` can do without. Alias:
+            ``workspace_path``.
         action: the action whose spec is searched.
         poll_interval: seconds between two looks at the jobs; the platform's own unless given.
         on_event: called with every event, and the experiment after it, once it is durable. Must be quick.
@@ -49,11 +51,11 @@ class AutoMLRunner:
         for alias, name in ALIASES.items():
             given[name] = more.pop(alias, None) if given[name] is None else given[name]
         refuse_unknown("AutoMLRunner", more, (*KEYWORDS, *ALIASES))
-        for name, value in given.items():
-            if value is None:
+        for name in ("skill_dir", "platform_sdk"):
+            if given[name] is None:
                 raise SettingsError(f"AutoMLRunner: `{name}` is missing")
         self._skill = str(given["skill_dir"])
-        self._workspace = Path(str(given["workspace_dir"])).expanduser().absolute()
+        self._workspace = _workspace(given["workspace_dir"])
         self._platform: Any = given["platform_sdk"]
         self._action = action
         self._poll_interval = _poll_interval(poll_interval)
@@ -61,10 +63,13 @@ class AutoMLRunner:
 
     def plan(self, **arguments: Unpack[RunArguments]) -> Plan:
         """The launch review of `run` with the same arguments (see `RunArguments`). Launches and writes nothing."""
-        asked, platform = self._asked("plan", arguments)
+        workspace = self._workspace or Path.cwd()
+        asked, platform = self._asked("plan", arguments, workspace)
         setup = prepare(asked, platform)
-        open_trackers(setup.arguments.trackers, self._workspace)
-        return make_plan(setup, platform, self._workspace, make_callbacks(arguments), check_data(setup))
+        open_trackers(setup.arguments.trackers, workspace)
+        blockers = find_blockers(setup, platform)
+        facts = {} if blockers else check_data(setup)
+        return make_plan(setup, platform, self._workspace, make_callbacks(arguments), facts, blockers)
 
     def run(self, *, resume: bool = False, **arguments: Unpack[RunArguments]) -> Result:
         """Runs the search to its end (see `RunArguments`) and returns its result, also when every trial failed.
@@ -77,7 +82,9 @@ class AutoMLRunner:
             PlatformError: the platform cannot be opened.
             JournalError: another runner is at work, the journal is damaged, or the skill has changed.
         """
-        asked, platform = self._asked("run", arguments)
+        if self._workspace is None:
+            raise SettingsError("AutoMLRunner: `workspace_dir` is missing", "name a folder for the run")
+        asked, platform = self._asked("run", arguments, self._workspace)
         run = Run(
             workspace=self._workspace,
             platform=platform,
@@ -85,19 +92,38 @@ class AutoMLRunner:
             poll_interval=self._poll_interval,
             on_event=self._on_event,
         )
-        return self._resume(run, arguments) if resume else begin(run, prepare(asked, platform))
+        if resume:
+            return self._resume(run, arguments)
+        setup = prepare(asked, platform)
+        refuse(find_blockers(setup, platform))
+        self._check_token(arguments.get("plan_token"), setup, run)
+        return begin(run, setup)
+
+    def _check_token(self, token: str | None, setup: Setup, run: Run) -> None:
+        if token is None:
+            return
+        plan = make_plan(setup, run.platform, self._workspace, run.callbacks, check_data(setup), ())
+        if token != plan.token:
+            raise SettingsError(
+                f"plan_token: it is {token!r}, and this run would be {plan.token!r}: something has changed since",
+                "look at the plan again, and give its `token`",
+            )
 
     def _resume(self, run: Run, arguments: RunArguments) -> Result:
         base = {"skill_dir": self._skill, "action": self._action, "platform": run.platform.name}
         return resume(run, {**arguments, **base})
 
-    def _asked(self, where: str, arguments: Mapping[str, Any]) -> tuple[Arguments, PlatformSDK]:
+    def _asked(self, where: str, arguments: Mapping[str, Any], workspace: Path) -> tuple[Arguments, PlatformSDK]:
         refuse_unknown(where, arguments, (*RunArguments.__annotations__, "resume"))
         name = self._platform if isinstance(self._platform, str) else self._platform.name
         asked = Arguments(skill_dir=self._skill, action=self._action, platform=name).updated(arguments)
         if isinstance(self._platform, str):
-            return asked, open_platform(name, self._workspace, asked.platform_options)
+            return asked, open_platform(name, workspace, asked.platform_options)
         return asked, self._platform
+
+
+def _workspace(value: Any) -> Path | None:
+    return None if value is None else Path(str(value)).expanduser().absolute()
 
 
 def _poll_interval(value: float | None) -> float | None:

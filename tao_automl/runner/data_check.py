@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tao_automl.bank import dump_yaml
+from tao_automl.bank import dump_spec, spec_file
 from tao_automl.errors import DataError, SkillError
 from tao_automl.runner.setup import Setup
 
@@ -21,13 +21,14 @@ def check_data(setup: Setup) -> dict[str, Any]:
         DataError: the script refuses the data; with its words.
         SkillError: the script itself is broken.
     """
-    script = setup.skill.action(setup.arguments.action).data_check
+    action = setup.skill.action(setup.arguments.action)
+    script = action.data_check
     if script is None:
         return {}
     spec = setup.jobs.training_spec(setup.problem.space.default(), setup.problem.full_budget)
     with tempfile.TemporaryDirectory(prefix="tao-automl-") as folder:
-        config = Path(folder) / "spec.yaml"
-        config.write_text(dump_yaml(spec), encoding="utf-8")
+        config = Path(folder) / spec_file(action.config_format)
+        config.write_text(dump_spec(spec, action.config_format), encoding="utf-8")
         done = _run([sys.executable, str(setup.skill.path / script), "--config", str(config)], folder)
     if done.returncode == 2:
         raise _refusal(done.stderr)

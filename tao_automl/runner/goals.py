@@ -11,10 +11,12 @@ from typing import Any
 
 from tao_automl.bank import Skill
 from tao_automl.domain.expression_parser import parse, parse_list
+from tao_automl.domain.finite import finite
 from tao_automl.domain.goal import BASELINE, Direction, Goal, Objective, OutcomeConstraint
 from tao_automl.domain.nearest import nearest_hint
 from tao_automl.errors import SettingsError, UserError
 
+TRAIN = "train"
 OBJECTIVE_KEYS = ("metric", "direction", "weight", "threshold")
 WANTED = "name a metric, or a formula over metrics"
 _PLAIN = re.compile(r"[\w./:@%]+")  # a division of metrics is written with spaces
@@ -52,7 +54,7 @@ def undeclared(skill: Skill, goal: Goal) -> list[str]:
 
 def _from_text(skill: Skill, action: str, text: str | None, asked: str | None) -> tuple[Objective, ...]:
     if text is None:
-        text = skill.action(action).metric or skill.primary_metric.name
+        text = own_metric(skill, action) or _evaluated_metric(skill) or skill.primary_metric.name
     if text == "kpi":
         text = skill.primary_metric.name
     if _is_plain(skill, text):
@@ -63,6 +65,17 @@ def _from_text(skill: Skill, action: str, text: str | None, asked: str | None) -
             f"direction: {text!r} are several objectives", "write `-` before the ones that are minimised"
         )
     return tuple(_from_formula(skill, part, asked) for part in parts)
+
+
+def own_metric(skill: Skill, action: str) -> str | None:
+    """The metric that the action itself reports; None if another one has to measure what it made."""
+    declared = skill.action(action).metric
+    return skill.primary_metric.name if declared is None and action == TRAIN else declared
+
+
+def _evaluated_metric(skill: Skill) -> str | None:
+    evaluate = skill.actions.get("evaluate")
+    return evaluate.metric if evaluate else None
 
 
 def _split(text: str) -> list[str]:
@@ -146,7 +159,7 @@ def _from_entry(skill: Skill, entry: Mapping[str, Any]) -> Objective:
         raise SettingsError(f"objectives: each needs a `metric`, got {dict(entry)!r:.80}")
     if asked not in (None, "maximize", "minimize"):
         raise SettingsError(f"objectives: `direction` must be maximize or minimize, got {asked!r}")
-    found = _from_text(skill, "", text.strip(), asked)
+    found = _from_text(skill, TRAIN, text.strip(), asked)
     if len(found) > 1:
         raise SettingsError(f"objectives: one metric an entry is needed, got {text!r}")
     return replace(found[0], weight=_number(entry, "weight", 1.0, positive=True), threshold=_number(entry, "threshold"))
@@ -156,9 +169,11 @@ def _number(entry: Mapping[str, Any], key: str, default: float | None = None, *,
     value = entry.get(key, default)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or (positive and value <= 0):
-        raise SettingsError(f"objectives: `{key}` must be a {'positive ' if positive else ''}number, got {value!r}")
-    return float(value)
+    number = finite(value)
+    if number is None or (positive and number <= 0):
+        law = "positive number" if positive else "finite number"
+        raise SettingsError(f"objectives: `{key}` must be a {law}, got {value!r}")
+    return number
 
 
 def parse_constraint(text: str) -> OutcomeConstraint:
@@ -177,7 +192,10 @@ def parse_constraint(text: str) -> OutcomeConstraint:
             f"outcome_constraints: numbers and `baseline` belong on the right, got {text!r}",
             'bring all metrics to the left, as in "accuracy - recall >= 0"',
         )
-    return OutcomeConstraint(left=left, right=right, at_most=sign == "<=")
+    found = OutcomeConstraint(left=left, right=right, at_most=sign == "<=")
+    if not found.relative and found.bound({}) is None:
+        raise SettingsError(f"outcome_constraints: a finite number is needed on the right, got {text!r}")
+    return found
 
 
 def _names(part: str, whole: str) -> Sequence[str]:

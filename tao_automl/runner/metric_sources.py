@@ -25,7 +25,7 @@ class _Reader(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedReader:
-    """Readings by the skill's names. `names` maps a source's name of a metric to them, where the two differ."""
+    """Readings by the skill's names. `names` maps them to the source's names, where the two differ."""
 
     reader: _Reader
     names: Mapping[str, str]
@@ -39,7 +39,7 @@ class NamedReader:
 
     def _reading(self, found: Found) -> Reading:
         epoch, values = found
-        named = {self.names[key]: value for key, value in values.items() if key in self.names}
+        named = {name: values[key] for name, key in self.names.items() if key in values}
         return Reading(epoch, {**named, **values})  # a metric that has the skill's name already comes first
 
 
@@ -50,7 +50,7 @@ def metric_files(skill: Skill) -> tuple[FileSource, ...]:
         if place := _place(metric.source):
             named = names.setdefault(place, {})
             if metric.source.key:
-                named[metric.source.key] = metric.name
+                named[metric.name] = metric.source.key
     declared = [_declared(kind, pattern, named) for (kind, pattern), named in names.items()]
     summary = FileSource(pattern=WANDB_SUMMARY, open=partial(_open, SummaryReader, {}), last_resort=True)
     return (*declared, summary)

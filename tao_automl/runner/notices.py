@@ -9,7 +9,7 @@ from tao_automl.domain.events import Event, TrialSettled, TrialStarted
 from tao_automl.domain.experiment import Experiment
 from tao_automl.engine.naming import recommendation
 from tao_automl.engine.world import Callbacks
-from tao_automl.runner.result import HISTORY_STATUS
+from tao_automl.runner.trial_entries import HISTORY_STATUS
 
 log = logging.getLogger("tao_automl")
 

@@ -10,7 +10,14 @@ from typing import Any
 
 from tao_automl import plugins
 from tao_automl._version import __version__
-from tao_automl.domain.events import BaselineSettled, Event, ExperimentCreated, FinalEvaluationSettled, Purpose
+from tao_automl.domain.events import (
+    BaselineSettled,
+    Event,
+    ExperimentCreated,
+    FinalEvaluationSettled,
+    JobEnded,
+    Purpose,
+)
 from tao_automl.domain.experiment import Experiment, Job, fold
 from tao_automl.domain.goal import Objective
 from tao_automl.domain.job import JobOutputs, JobSpec
@@ -24,7 +31,7 @@ from tao_automl.engine.workers import Workers
 from tao_automl.engine.world import Callbacks, NotPossible, Reading, Resume, World
 from tao_automl.errors import JournalError, SettingsError, SkillChanged
 from tao_automl.runner.arguments import Arguments
-from tao_automl.runner.artifacts import write_artifacts
+from tao_automl.runner.artifacts import write_artifacts, write_record
 from tao_automl.runner.data_check import check_data
 from tao_automl.runner.journals import open_journal
 from tao_automl.runner.mailbox import cancel_requested, clear_requests
@@ -110,6 +117,11 @@ def check_scoring(setup: Setup, callbacks: Callbacks) -> None:
         raise SettingsError(
             "eval_fn: the trials are scored by the skill's evaluate action already",
             "leave `evaluate_trials` out, or `eval_fn`",
+        )
+    if setup.scored_by_evaluation and (reason := setup.jobs.why_no_evaluation()):
+        raise SettingsError(
+            f"evaluate_trials: the trials are scored by the evaluate action, which cannot run: {reason}",
+            "give what is missing, or optimise a metric that the training reports",
         )
     if setup.problem.goal.relative and not setup.settings.rules.evaluate_default and not callbacks.baseline_fn:
         raise SettingsError(
@@ -252,10 +264,12 @@ class _NoJobs:
 
 @dataclass(frozen=True, slots=True)
 class _Recorder:
-    """A listener that writes the evaluations' records as soon as there are any."""
+    """A listener that writes the records of evaluations and of jobs as soon as there are any."""
 
     workspace: Path
 
     def __call__(self, event: Event, experiment: Experiment) -> None:
+        if isinstance(event, JobEnded):
+            write_record(experiment, experiment.jobs[event.key], self.workspace, event.at)
         if isinstance(event, BaselineSettled | FinalEvaluationSettled):
             write_artifacts(experiment, self.workspace, event.at)

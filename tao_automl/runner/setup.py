@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from tao_automl.bank import (
     read_template,
     support_gate,
 )
+from tao_automl.bank.sample_count import count_samples
 from tao_automl.domain.goal import Goal
 from tao_automl.domain.json_types import JsonObject
 from tao_automl.domain.nearest import nearest_hint
@@ -31,7 +32,7 @@ from tao_automl.domain.problem import Fidelity, Problem
 from tao_automl.errors import DataError, MissingExtra, SettingsError
 from tao_automl.metrics import LogPattern
 from tao_automl.runner.arguments import Arguments
-from tao_automl.runner.goals import goal_for
+from tao_automl.runner.goals import goal_for, own_metric
 from tao_automl.runner.metric_sources import metric_files
 from tao_automl.runner.settings import RunSettings, mapping, parse_settings
 from tao_automl.runner.skill_jobs import SkillJobs
@@ -72,6 +73,7 @@ def prepare(arguments: Arguments, platform: Capacity, *, known: tuple[JsonObject
     skill = load_skill(find_skill(arguments.skill_dir).resolve())
     support_gate(skill, arguments.action)
     require_packages(skill)
+    skill = _for_action(skill, arguments.action)
     arguments = _with_algorithm(arguments, skill)
     searcher_class = plugins.load(plugins.SEARCHERS, str(arguments.automl_algorithm))
     settings = parse_settings(arguments.automl_settings, searcher_class)
@@ -144,8 +146,8 @@ def _scored_by_evaluation(skill: Skill, arguments: Arguments, settings: RunSetti
     """Whether each trial is scored by the evaluate action: if asked for, and where nothing else tells the metric."""
     if "evaluate_trials" in settings.given:
         return bool(settings.given["evaluate_trials"])
-    evaluate, searched = skill.actions.get("evaluate"), skill.action(arguments.action)
-    return bool(evaluate and evaluate.metric in goal.names and evaluate.metric != searched.metric and searched.metric)
+    evaluate, own = skill.actions.get("evaluate"), own_metric(skill, arguments.action)
+    return bool(evaluate and evaluate.metric in goal.names and evaluate.metric != own)
 
 
 def _check_goal(goal: Goal, settings: RunSettings) -> None:
@@ -164,6 +166,13 @@ def fidelity_for(skill: Skill, settings: RunSettings) -> Fidelity | None:
     return Fidelity(key=declared.key, low=declared.min, high=high, resumable=declared.resumable, unit=declared.unit)
 
 
+def _for_action(skill: Skill, action: str) -> Skill:
+    """Without a fidelity where the action has no such key: pruning, for instance, knows no epochs."""
+    if skill.fidelity is None or skill.fidelity.key in flatten(read_template(skill, action)):
+        return skill
+    return replace(skill, fidelity=None)
+
+
 def _with_algorithm(arguments: Arguments, skill: Skill) -> Arguments:
     """The algorithm asked for, in either place; else the skill's recommendation; else what its fidelity permits."""
     settings = dict(mapping("automl_settings", arguments.automl_settings))
@@ -171,7 +180,7 @@ def _with_algorithm(arguments: Arguments, skill: Skill) -> Arguments:
     if asked and in_settings and asked != in_settings:
         raise SettingsError(f"automl_algorithm: {asked!r} there, {in_settings!r} in automl_settings", "name it once")
     recommended = skill.hpo.get("recommended_algorithm")
-    if recommended not in plugins.names(plugins.SEARCHERS):
+    if recommended not in plugins.names(plugins.SEARCHERS) or skill.fidelity is None:
         recommended = "asha" if skill.fidelity else "random"
     algorithm = str(asked or in_settings or recommended)
     return replace(arguments, automl_algorithm=algorithm, automl_settings=settings)
@@ -228,12 +237,9 @@ def _overrides(arguments: Arguments, skill: Skill) -> dict[str, dict[str, Any]]:
     """Action -> flat overrides. A key of the searched action's template belongs to it, else to all that have it."""
     short = skill.spec_shorthand_keys
     given = flatten(nest({short.get(name, name): value for name, value in arguments.spec_overrides.items()}))
-    templates = {
-        action: flatten(read_template(skill, action))
-        for action in skill.actions
-        if skill.template_path(action).is_file()
-    }
-    found: dict[str, dict[str, Any]] = {action: {} for action in templates}
+    specified = [action for action in skill.actions if skill.template_path(action).is_file()]
+    found: dict[str, dict[str, Any]] = {action: {} for action in specified}
+    templates = {action: flatten(read_template(skill, action)) for action in specified} if given else {}
     for name, value in given.items():
         owners = [action for action, keys in templates.items() if list_key(name) in keys]
         if not owners:
@@ -278,12 +284,7 @@ def _jobs(
     settings: RunSettings,
 ) -> SkillJobs:
     data = {
-        action: {
-            str(key): str(value)
-            for key, value in data_source_overrides(
-                skill, action, arguments.train_dataset_uri, arguments.eval_dataset_uri
-            ).items()
-        }
+        action: data_source_overrides(skill, action, arguments.train_dataset_uri, arguments.eval_dataset_uri)
         for action in (arguments.action, "evaluate")
         if action in skill.actions
     }
@@ -300,8 +301,24 @@ def _jobs(
         gpus=arguments.gpu_count or 0,
         nodes=arguments.num_nodes,
         time_limit=settings.rules.max_trial_time,
-        sample_count=settings.given.get("train_sample_count"),
+        sample_count=settings.given.get("train_sample_count") or _samples(arguments, skill),
     )
+
+
+def _samples(arguments: Arguments, skill: Skill) -> int | None:
+    """How many samples there are to train on, where that is cheap to find out."""
+    found = data_source_overrides(skill, arguments.action, arguments.train_dataset_uri)
+    return count_samples(text for value in found.values() for text in _texts(value))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """The texts in a value of a spec, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (text for part in value.values() for text in _texts(part))
+    elif isinstance(value, Sequence):
+        yield from (text for part in value for text in _texts(part))
 
 
 def _patterns(skill: Skill) -> tuple[LogPattern, ...]:

@@ -1,23 +1,33 @@
 """Trials of a skill as jobs: specs, commands, inputs and checkpoints."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tao_automl.bank import Action, Skill, dump_yaml, flatten, nest, read_template, render_spec
+from tao_automl.bank import (
+    Action,
+    CheckpointDeclaration,
+    Skill,
+    dump_spec,
+    flatten,
+    nest,
+    read_template,
+    render_spec,
+    spec_file,
+)
 from tao_automl.bank.checkpoints import all_checkpoints, latest_checkpoint
+from tao_automl.bank.spec_tree import lookup
 from tao_automl.domain.events import Purpose
 from tao_automl.domain.experiment import Job
 from tao_automl.domain.goal import Objective
 from tao_automl.domain.job import JobOutputs, JobSpec
-from tao_automl.domain.json_types import JsonObject
+from tao_automl.domain.json_types import JsonObject, JsonValue
 from tao_automl.domain.problem import Fidelity
 from tao_automl.engine.world import FileSource, NotPossible, Reading, Resume
 from tao_automl.metrics import LogPattern, read_line
 from tao_automl.runner.metric_sources import evaluation_objectives
 
-SPEC_FILE = "spec.yaml"
 RESULTS = "results"
 
 
@@ -25,15 +35,16 @@ RESULTS = "results"
 class SkillJobs:
     """See `tao_automl.engine.world.Jobs`.
 
-    `overrides` and `data` map an action to dotted spec keys and their values. All paths of a run that are not the
-    user's are relative to the job's folder, so that a spec reads the same on every platform.
+    `overrides` and `data` map an action to dotted spec keys and their values; a value of `data` is a path, or a list or
+    mapping of paths. All paths of a run that are not the user's are relative to the job's folder, so that a spec reads
+    the same on every platform.
     """
 
     skill: Skill
     action: str
     fidelity: Fidelity | None
     overrides: Mapping[str, Mapping[str, Any]]
-    data: Mapping[str, Mapping[str, str]]
+    data: Mapping[str, Mapping[str, JsonValue]]
     patterns: tuple[LogPattern, ...] = ()
     metric_files: tuple[FileSource, ...] = ()
     image: str | None = None
@@ -69,6 +80,8 @@ class SkillJobs:
         if not isinstance(size, int) or size * shards <= count:
             return ()
         capped = max(1, count // shards)
+        if capped == size:
+            return ()
         reason = f"{size} x {shards} is more than the {count} samples: an epoch would have no step"
         facts: JsonObject = {"sample_count": count, "shards": shards, "reason": reason}
         return ({"type": "effective_batch_cap", "key": batch.key, "from": size, "to": capped, **facts},)
@@ -113,15 +126,20 @@ class SkillJobs:
         if action.input_key("checkpoint") is None:
             return f"{self.skill.name}'s evaluate action declares no input with `role: checkpoint`"
         needed = [i.key for i in action.inputs if i.role == "data" and not i.optional]
-        given = {**self.data.get("evaluate", {}), **self.overrides.get("evaluate", {})}
+        overrides = {**self.overrides.get(self.action, {}), **self.overrides.get("evaluate", {})}
+        given = {**overrides, **self.data.get("evaluate", {})}
         missing = [key for key in needed if key not in given]
         return f"no evaluation data was given (`eval_dataset_uri`, for {', '.join(missing)})" if missing else None
 
+    @property
+    def _checkpoints(self) -> CheckpointDeclaration | None:
+        return self._action(self.action).checkpoints or self.skill.checkpoints
+
     def checkpoint(self, outputs: JobOutputs) -> str | None:
-        return latest_checkpoint(outputs, self.skill.checkpoints)
+        return latest_checkpoint(outputs, self._checkpoints)
 
     def checkpoints(self, outputs: JobOutputs) -> Sequence[str]:
-        return all_checkpoints(outputs, self.skill.checkpoints)
+        return all_checkpoints(outputs, self._checkpoints)
 
     def read_metrics(self, line: str) -> Reading | None:
         found = read_line(line, self.patterns)
@@ -149,12 +167,14 @@ class SkillJobs:
         )
 
     def _job(self, key: str, action: str, spec: Mapping[str, Any], after: str | None) -> JobSpec:
+        declared = self._action(action)
+        file = spec_file(declared.config_format)
         return JobSpec(
             key=key,
-            command=_command(self._action(action)),
-            files={SPEC_FILE: dump_yaml(spec)},
+            command=_command(declared, file),
+            files={file: dump_spec(spec, declared.config_format)},
             code=str(self.skill.path),
-            inputs=dict(self.data.get(action, {})),
+            inputs=self._inputs(declared, spec),
             env=self.env,
             secrets=self.skill.required_credentials,
             resume_from=after,
@@ -164,6 +184,14 @@ class SkillJobs:
             time_limit=self.time_limit,
         )
 
+    def _inputs(self, action: Action, spec: Mapping[str, Any]) -> dict[str, str]:
+        """Where the data is, and what else of this machine the declared inputs were given."""
+        template = read_template(self.skill, action.name)
+        values = {entry.key: lookup(spec, entry.key) for entry in action.inputs}
+        given = {key: value for key, value in values.items() if value != lookup(template, key)}
+        named = {name: path for name, path in _paths("", given) if path.startswith("/")}
+        return named | dict(_paths("", self.data.get(action.name, {})))
+
     def _shape(self) -> dict[str, Any]:
         keys = {self.skill.gpu_spec_key: self.gpus, self.skill.node_spec_key: self.nodes}
         return {key: value for key, value in keys.items() if key}
@@ -172,8 +200,20 @@ class SkillJobs:
         return self.skill.action(name)
 
 
-def _command(action: Action) -> tuple[str, ...]:
+def _command(action: Action, spec: str) -> tuple[str, ...]:
     if action.python_script:
-        return ("python", f"code/{action.python_script}", "--config", SPEC_FILE)
+        return ("python", f"code/{action.python_script}", "--config", spec)
     words = shlex.split(action.command or "")
-    return tuple(word.replace("{config_path}", SPEC_FILE) for word in words)
+    return tuple(word.replace("{config_path}", spec) for word in words)
+
+
+def _paths(name: str, value: JsonValue) -> Iterator[tuple[str, str]]:
+    """Every path in a value with the place that it has in the spec: ``data.sources[0].path``."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _paths(f"{name}.{key}" if name else key, item)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _paths(f"{name}[{index}]", item)
+    elif isinstance(value, str):
+        yield name, value

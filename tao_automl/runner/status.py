@@ -4,12 +4,14 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from tao_automl.domain.events import Event
 from tao_automl.domain.experiment import Experiment, fold
 from tao_automl.engine.loop import Listener
+from tao_automl.engine.world import Callbacks
 from tao_automl.errors import JournalConflict, PlatformUnavailable, UserError
 from tao_automl.runner.arguments import BY_HAND, Arguments, make_callbacks, refuse_unknown
 from tao_automl.runner.journals import open_journal
@@ -18,7 +20,7 @@ from tao_automl.runner.result import Result, build_result
 from tao_automl.runner.runs import Run, end, open_platform, resume
 
 CANCEL_PATIENCE_SECONDS = 120.0
-CALLBACKS = ("metric_extractor", "eval_fn", "final_eval_fn", "baseline_fn", "on_recommendation", "on_result")
+CALLBACKS = tuple(item.name for item in fields(Callbacks))
 
 
 def read_events(workspace: str | Path, after: int = 0) -> Iterator[Event]:
@@ -58,10 +60,24 @@ def runner_alive(experiment: Experiment) -> bool:
     return True
 
 
-def resume_run(workspace: str | Path, *, on_event: Listener | None = None, **callbacks: Callable[..., Any]) -> Result:
-    """Continues the run in a workspace from its journal alone. Its callbacks, if it had some, must be given again."""
+def resume_run(
+    workspace: str | Path,
+    *,
+    on_event: Listener | None = None,
+    trackers: Mapping[str, Any] | None = None,
+    **callbacks: Callable[..., Any],
+) -> Result:
+    """Continues the run in a workspace from its journal alone. Its callbacks, if it had some, must be given again.
+
+    `trackers`, if given, take the place of those that the run began with.
+    """
     refuse_unknown("resume_run", callbacks, CALLBACKS)
-    return resume(_recorded_run(_folder(workspace), on_event, callbacks), {})
+    folder = _folder(workspace)
+    run = _recorded_run(folder, on_event, callbacks)
+    if trackers is None:
+        return resume(run, {})
+    settings = Arguments.recorded(read_experiment(folder).facts).automl_settings
+    return resume(run, {"automl_settings": {**settings, "trackers": trackers}})
 
 
 def cancel_run(

@@ -21,8 +21,9 @@ from tao_automl.platforms.redact import Redactor, redact
 from tao_automl.tracking.port import RunFacts, Summary, Tracker, TrialRow
 from tao_automl.tracking.rows import run_facts, summarised, trained_trial, trial_row
 
-CLOSING_SECONDS = 30.0
+CLOSING_SECONDS = 60.0
 SECONDS_BETWEEN_BEGINNINGS = 60.0
+LATER = "`tao-automl export` can tell it later"
 T = TypeVar("T")
 log = logging.getLogger("tao_automl")
 
@@ -122,8 +123,8 @@ class Feed:
         with contextlib.suppress(KeyboardInterrupt):
             self._thread.join(max(0.0, deadline - time.monotonic()))
         if self._thread.is_alive():
-            return f"tracker {self._name}: it has not taken everything in, and is not waited for any longer"
-        return f"tracker {self._name}: it lacks {self._lost} updates: {self._error}" if self._lost else ""
+            return f"tracker {self._name}: it has not taken everything in, and is not waited for any longer; {LATER}"
+        return f"tracker {self._name}: it lacks {self._lost} updates: {self._error}; {LATER}" if self._lost else ""
 
     def _work(self) -> None:
         self._begin()
@@ -158,10 +159,9 @@ class Feed:
         """Whether the tracker took it. Its first failure is logged at once, and no other one."""
         try:
             call(value)
-        except Exception as error:  # a tracker's own troubles: the run goes on
-            first = not self._error
-            self._error = redact(f"{type(error).__name__}: {error}".strip())
-            if first:
+        except Exception as error:  # noqa: BLE001  # a tracker's own troubles: the run goes on
+            if not self._error:
+                self._error = redact(f"{type(error).__name__}: {error}".rstrip(": "))
                 log.warning("tracker %s: %s; the run goes on", self._name, self._error)
             return False
         return True

@@ -15,10 +15,11 @@ from tao_automl.domain.json_types import JsonObject, JsonValue
 from tao_automl.domain.problem import Problem
 from tao_automl.domain.space import SearchSpace
 from tao_automl.domain.trial import Origin, Trial, TrialState
-from tao_automl.errors import DataError, TaoAutoMLError
+from tao_automl.errors import DataError, TaoAutoMLError, UserError
 from tao_automl.runner.journals import open_journal
 
 MOST_ROWS = 10_000
+COMPLETE = 0  # the budget that stands for a complete training
 BUDGET = "budget"  # the column, of a CSV file, that says how far a row was trained
 
 
@@ -41,7 +42,8 @@ def read_rows(sources: Sequence[str]) -> tuple[JsonObject, ...]:
 
 
 def known_trials(problem: Problem, rows: Sequence[JsonObject]) -> tuple[Trial, ...]:
-    """The rows as trials of the problem. Those that lack a metric of the goal, or share no parameter, are left out."""
+    """The rows as trials of the problem. Those that lack a metric of the goal, share no parameter, or have a value
+    that means nothing in the space, are left out."""
     trials = (_trial(problem, number, row) for number, row in enumerate(rows))
     return tuple(trial for trial in trials if trial is not None)
 
@@ -56,11 +58,12 @@ def _of_workspace(path: Path) -> Iterator[JsonObject]:
     except TaoAutoMLError as error:
         raise DataError(f"warm_start: {error.message}", "name the workspace of a run, or a CSV file") from error
     for settlement in experiment.leaders.of_trial.values():
-        trial, event = experiment.trials[settlement.trial], settlement.event
-        curve = experiment.curves.get(trial.id, {})
+        trial, event, facts = experiment.trials[settlement.trial], settlement.event, experiment.facts
+        told = facts.fidelity is not None and not facts.scored_after_training  # what trainings report are scores
+        curve = experiment.curves.get(trial.id, {}) if told else {}
         values: dict[str, JsonValue] = {str(epoch): dict(curve[epoch]) for epoch in trial.scores if epoch in curve}
-        last = {**event.values, experiment.facts.objective.metric: event.value}
-        values[str(settlement.budget)] = last
+        budget = settlement.budget if facts.fidelity else COMPLETE
+        values[str(budget)] = {**event.values, facts.objective.metric: event.value}
         yield {"source": path.name, "params": dict(trial.params), "values": values}
 
 
@@ -69,11 +72,13 @@ def _of_table(path: Path) -> Iterator[JsonObject]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             for line in csv.DictReader(file):
                 cells = {str(name).strip(): cell for name, cell in line.items() if name and cell not in (None, "")}
-                budget = int(float(cells.pop(BUDGET, 0)))
+                budget = int(float(cells.pop(BUDGET, COMPLETE)))
+                if budget < COMPLETE:
+                    raise ValueError(f"a budget of {budget}")
                 numbers = {name: number for name, cell in cells.items() if (number := _number(cell)) is not None}
                 if cells:
                     yield {"source": path.name, "params": dict(cells), "values": {str(budget): dict(numbers)}}
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError, OverflowError, csv.Error) as error:
         raise DataError(f"warm_start: {path} cannot be read: {error}", "a CSV file with a head is needed") from error
 
 
@@ -89,7 +94,8 @@ def _trial(problem: Problem, number: int, row: Mapping[str, Any]) -> Trial | Non
     if params is None:
         return None
     full, scores = problem.full_budget, {}
-    for budget, values in sorted((int(budget) or full, values) for budget, values in row["values"].items()):
+    told = {int(budget) or full: values for budget, values in row["values"].items()}
+    for budget, values in sorted(told.items()):
         score = problem.goal.score(values, seq=0, baseline={})
         if score is not None and budget <= full:
             scores[budget] = score
@@ -111,9 +117,14 @@ def _params(space: SearchSpace, given: Mapping[str, Any]) -> dict[str, JsonValue
     searched = {parameter.name for parameter in space.searched}
     if searched.isdisjoint(given):
         return None
-    values = {name: _cast(space, name, value) for name, value in given.items() if name in space.names}
-    completed = {**space.default(), **values}
-    return {name: completed[name] for name in space.active(completed) if name in completed}
+    try:
+        values = {name: _cast(space, name, value) for name, value in given.items() if name in space.names}
+        completed = {**space.default(), **values}
+        found = {name: completed[name] for name in space.active(completed) if name in completed}
+        space.encode(found)
+    except UserError:
+        return None
+    return found
 
 
 def _cast(space: SearchSpace, name: str, value: Any) -> JsonValue:

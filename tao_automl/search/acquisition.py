@@ -55,7 +55,6 @@ def log_expected_hypervolume_improvement(mean: Array, spread: Array, front: Arra
     into strips along the first cost; over a strip the expectation is the product of two expected improvements.
     """
     import numpy as np
-    from scipy.special import logsumexp
 
     steps = staircase(front, reference)
     ends = np.append(steps[:, 0], reference[0])
@@ -63,7 +62,7 @@ def log_expected_hypervolume_improvement(mean: Array, spread: Array, front: Arra
     first = log_expected_improvement(mean[0][None], spread[0][None], ends[:, None])
     second = log_expected_improvement(mean[1][None], spread[1][None], tops[:, None])
     before = np.vstack([np.full_like(first[:1], -np.inf), first[:-1]])
-    found: Array = logsumexp(_log_difference(first, before) + second, axis=0)
+    found: Array = np.logaddexp.reduce(_log_difference(first, before) + second, axis=0)
     return found
 
 
@@ -114,4 +113,5 @@ def chebyshev(costs: Array, weights: Array) -> Array:
 
     low, high = costs.min(axis=0), costs.max(axis=0)
     weighed = weights * (costs - low) / np.where(high > low, high - low, 1.0)
-    return weighed.max(axis=1) + 0.05 * weighed.sum(axis=1)
+    found: Array = weighed.max(axis=1) + 0.05 * weighed.sum(axis=1)
+    return found

@@ -11,7 +11,7 @@ from tao_automl.domain.problem import Problem
 from tao_automl.domain.ranking import Rank, ranks
 from tao_automl.domain.trial import Decision, Origin, Promote, Start, Stop, Trial, TrialState
 from tao_automl.search.proposals import Draws, propose, starts, uniform
-from tao_automl.search.rungs import Rung, populate, rising_levels, rungs_of
+from tao_automl.search.rungs import Rung, lowest_rung, populate, rising_levels, rungs_of
 from tao_automl.search.settings import (
     NUM_RECOMMENDATIONS,
     REDUCTION_FACTOR,
@@ -38,6 +38,11 @@ class ASHA:
     `stopping`: trials are started with the full budget, and one is stopped when it reports a rung's score that is
     not among the best 1/eta (rounded up) of those reported so far. Choose it when resuming is dear or impossible.
 
+    The lowest rung is not the first epoch, unless three promotions lead from there to the full budget: scores of
+    trainings that have hardly begun can be worse than none. On the task 7593 of LCBench, with 50 epochs, nine in ten of
+    the best percent of configurations are in the worse half after one epoch, and seven in eight in the best third
+    after two.
+
     The scores of the default configuration and of the user's trials are compared too; they are never stopped.
     """
 
@@ -49,16 +54,28 @@ class ASHA:
         metadata={"help": "Resume good trials (promotion), or stop bad ones (stopping).", "aliases": ()},
     )
 
+    min_epochs: int | None = field(
+        default=None,
+        metadata={
+            "help": "The lowest rung, in units (epochs); none: the full budget after three promotions.",
+            "aliases": ("grace_period",),
+        },
+    )
+
     def __post_init__(self) -> None:
         fidelity_of(self.problem, "asha")
         check_at_least("num_recommendations", self.num_recommendations, 1)
         check_at_least("reduction_factor", self.reduction_factor, 2)
         check_one_of("variant", self.variant, VARIANTS)
+        if self.min_epochs is not None:
+            check_at_least("min_epochs", self.min_epochs, 1)
 
     @property
     def levels(self) -> tuple[int, ...]:
         """The budget of each rung, the full one last."""
-        return rising_levels(fidelity_of(self.problem, "asha"), self.reduction_factor)
+        fidelity, factor = fidelity_of(self.problem, "asha"), self.reduction_factor
+        lowest = max(fidelity.low, self.min_epochs) if self.min_epochs else lowest_rung(fidelity, factor)
+        return rising_levels(fidelity, factor, lowest)
 
     def ask(self, history: Sequence[Trial], slots: int) -> Sequence[Decision]:
         levels, factor = self.levels, self.reduction_factor

@@ -55,7 +55,7 @@ class BFBO:
     """Gaussian-process search a whole batch at a time: as many trials as there are slots, when the last batch is done.
 
     Choose it instead of `bayesian` when trials take equally long. All outcomes of a batch are known before the next one
-    is chosen. A batch maximises the expected improvement of the best of its members (qLogEI): its members are chosen
+    is chosen; only the first `n_init` trials, which no outcome changes, wait for nothing. A batch maximises the expected improvement of the best of its members (qLogEI): its members are chosen
     one by one, each by the improvement that it adds to those before it, averaged over joint samples of their outcomes.
     Being submodular, that is at least 63 % of what the best batch has (arXiv 1805.10196).
     """
@@ -68,7 +68,8 @@ class BFBO:
         _check(self.num_recommendations, self.n_init)
 
     def ask(self, history: Sequence[Trial], slots: int) -> Sequence[Start]:
-        if any(trial.live and trial.origin is Origin.SEARCH for trial in history):
+        designed = design_size(self.problem, self.n_init)
+        if len(history) >= designed and any(trial.live and trial.origin is Origin.SEARCH for trial in history):
             return []
         count = min(slots, self.num_recommendations - len(history))
         return proposed(self.problem, history, "bfbo", count, self.num_recommendations, self.n_init)

@@ -36,8 +36,8 @@ class Effort:
         climbs: how many of the best are refined.
     """
 
-    broad: int = 400
-    near: int = 60
+    broad: int = 200
+    near: int = 24
     climbs: int = 4
 
 
@@ -51,7 +51,7 @@ def ranked(
     found += [near for point in incumbents for near in _around(space, point, dice, effort.near)]
     values = worth(np.array([encoded.point for encoded in found]))
     order = np.argsort(-values, kind="stable")
-    tops = [found[k] for k in _distinct(found, order, effort.climbs)]
+    tops = [found[k] for k in _distinct(found, order.tolist(), effort.climbs)]
     climbed = [_climbed(space, worth, top) for top in tops]
     refined = [encoded for value, encoded in sorted(climbed, key=lambda pair: -pair[0])]
     for encoded in (*refined, *(found[k] for k in order)):
@@ -64,10 +64,8 @@ def _around(space: SearchSpace, point: Array, dice: Random, count: int) -> Itera
     for number in range(count):
         step, changed = _STEPS[number % len(_STEPS)], [dice.random() < max(0.2, 2.0 / len(axes)) for _ in axes]
         changed[dice.randrange(len(axes))] = True
-        moved = [
-            _moved(axis, float(x), step, dice) if on else x for axis, x, on in zip(axes, point, changed, strict=True)
-        ]
-        yield space.encode(space.decode(moved))
+        pairs = zip(axes, point.tolist(), changed, strict=True)
+        yield space.encode(space.decode([_moved(axis, x, step, dice) if on else x for axis, x, on in pairs]))
 
 
 def _moved(axis: UnitAxis, place: float, step: float, dice: Random) -> float:
@@ -81,7 +79,7 @@ def _distinct(found: Sequence[Encoded], order: Sequence[int], count: int) -> lis
     """The first places in `order` whose points differ."""
     seen: dict[tuple[float, ...], int] = {}
     for place in order:
-        seen.setdefault(found[place].point, int(place))
+        seen.setdefault(found[place].point, place)
         if len(seen) >= count:
             break
     return list(seen.values())
@@ -133,7 +131,7 @@ def _uphill(space: SearchSpace, worth: Worth, start: Encoded) -> list[Encoded]:
     end = minimize(fall, origin[free], jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40})
     point = origin.copy()
     point[free] = end.x
-    return [space.encode(space.decode(Encoded(point=tuple(point), active=start.active, kept=start.kept)))]
+    return [_member(space, point.tolist(), start)]
 
 
 def _neighbours(space: SearchSpace, start: Encoded) -> list[Encoded]:
@@ -149,7 +147,10 @@ def _neighbours(space: SearchSpace, start: Encoded) -> list[Encoded]:
             if 0 <= other < axis.cells and other != cell:
                 point = list(start.point)
                 point[axis.index] = (other + 0.5) / axis.cells
-                found.append(
-                    space.encode(space.decode(Encoded(point=tuple(point), active=start.active, kept=start.kept)))
-                )
+                found.append(_member(space, point, start))
     return found
+
+
+def _member(space: SearchSpace, point: Sequence[float], like: Encoded) -> Encoded:
+    """The member at or near `point`, with the values of `like` that have no coordinates."""
+    return space.encode(space.decode(Encoded(point=tuple(point), active=like.active, kept=like.kept)))

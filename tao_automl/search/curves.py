@@ -1,6 +1,5 @@
 """A model of learning curves: one Gaussian process over configurations and budgets."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise

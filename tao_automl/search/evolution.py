@@ -24,7 +24,6 @@ def crossover(target: Place, changed: Place, probability: float, dice: random.Ra
 
 def parents(pool: Sequence[Place], dice: random.Random, dimension: int) -> tuple[Place, Place, Place]:
     """Three different members of the pool; random places stand in where it has fewer."""
-    chosen = dice.sample(list(pool), min(3, len(pool)))
-    spare = [[dice.random() for _ in range(dimension)] for _ in range(3 - len(chosen))]
-    base, one, other = [*chosen, *spare]
+    spare = [[dice.random() for _ in range(dimension)] for _ in range(3 - len(pool))]
+    base, one, other = dice.sample([*pool, *spare], 3)
     return base, one, other

@@ -9,6 +9,7 @@ known for each point. Lengthscales have a log-normal prior whose mode grows with
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ MOST_POINTS = 1500  # that a posterior should be given: memory and time
 FIT_POINTS = 256  # hyperparameters are fitted to so many points at most: cubic cost, and more teach little
 _ITERATIONS = 60
 _JITTER = 1e-8
-_LENGTH = (math.sqrt(2.0) - 3.0, math.sqrt(3.0))  # of the logarithm: location for one group, and spread
+_LENGTH = (-0.6, 1.0)  # of the logarithm: location for one group, and spread
 _NOISE = (-4.0, 1.5)
 _VARIANCE = (0.0, 1.0)
 _MEAN = (0.0, 1.0)
@@ -144,28 +145,34 @@ def condition(hyper: Hyperparameters, groups: Array, x: Array, y: Array, noise: 
     return GP(hyper=hyper, groups=groups, x=x, chol=chol, whitened=whitened[:, None])
 
 
-def fit(
-    groups: Array, x: Array, y: Array, noise: Array | None = None, start: Hyperparameters | None = None
-) -> Hyperparameters:
-    """The hyperparameters of the highest posterior density (MAP), from `start` or the mode of the prior.
+def fit(groups: Array, x: Array, y: Array, noise: Array | None = None) -> Hyperparameters:
+    """The hyperparameters of the highest posterior density (MAP), climbed to from the mode of the prior.
 
-    Of many points, `FIT_POINTS` are used.
+    Of many points, `FIT_POINTS` are used. Many questions are asked of the same data, so the last answers are kept.
     """
+    import numpy as np
+
+    chosen = telling(y, FIT_POINTS)
+    extra = np.zeros(len(chosen)) if noise is None else noise[chosen]
+    columns = np.ascontiguousarray(np.column_stack([x[chosen], y[chosen], extra]))
+    return _fit(tuple(int(group) for group in groups), columns.tobytes())
+
+
+@lru_cache(maxsize=64)
+def _fit(groups: tuple[int, ...], data: bytes) -> Hyperparameters:
+    """`data` has rows of features, target and known noise."""
     import numpy as np
     from scipy.optimize import minimize
 
-    begin = start or Hyperparameters.prior(int(groups.max()) + 1)
-    chosen = telling(y, FIT_POINTS)
-    extra = np.zeros(len(chosen)) if noise is None else noise[chosen]
-    squares = _squares(groups, x[chosen])
-    bounds = [(-5.0, 7.0)] * len(begin.lengths) + [(-4.0, 4.0), (-14.0, 2.0), (-3.0, 3.0)]
+    columns = np.frombuffer(data).reshape(-1, len(groups) + 2)
+    begin = Hyperparameters.prior(max(groups) + 1)
     found = minimize(
         negative_log_posterior,
         begin.packed(),
-        args=(squares, y[chosen], extra),
+        args=(_squares(np.array(groups), columns[:, :-2]), columns[:, -2], columns[:, -1]),
         jac=True,
         method="L-BFGS-B",
-        bounds=bounds,
+        bounds=[(-5.0, 7.0)] * (max(groups) + 1) + [(-4.0, 4.0), (-14.0, 2.0), (-3.0, 3.0)],
         options={"maxiter": _ITERATIONS, "ftol": 1e-6, "gtol": 1e-4},
     )
     return Hyperparameters.unpacked(found.x)

@@ -79,15 +79,19 @@ class Hyperband:
             return []
         trials = [trial for trial in history if trial.origin is Origin.SEARCH]
         room = max(0, self._total - len(trials))
-        due: list[Decision] = [*self._promotions(trials, growing=room > 0 and self._any_left(history))][:slots]
+        due = self._promotions(trials, growing=room > 0 and self._any_left(history))[:slots]
         fresh = islice(self._configurations(history), min(slots - len(due), room))
-        budgets = islice(_bottom_budgets(self.brackets), len(trials), None)
+        budgets = islice(self._budgets(), len(trials), None)
         return [*due, *(Start(params=params, budget=budget) for params, budget in zip(fresh, budgets, strict=False))]
 
     @property
     def _total(self) -> int:
         """How many configurations the search starts."""
         return self.num_recommendations or sum(bracket.sizes[0] for bracket in self.brackets)
+
+    def _budgets(self) -> Iterator[int]:
+        """The first budget of the search's trial 0, 1, …, without an end."""
+        return _bottom_budgets(self.brackets)
 
     def _any_left(self, history: Sequence[Trial]) -> bool:
         """Whether the space has a configuration that was not tried, so that the last bracket still grows."""
@@ -100,7 +104,7 @@ class Hyperband:
     def _promotions(self, trials: Sequence[Trial], *, growing: bool) -> list[Promote]:
         """All promotions that are due, the oldest bracket first. `growing`: the last bracket may get more trials."""
         due: list[Promote] = []
-        for bracket, members in _filled(self.brackets, trials):
+        for bracket, members in filled(self.brackets, trials):
             missing = bracket.sizes[0] - len(members)
             if missing and growing:
                 break
@@ -116,7 +120,7 @@ def _bottom_budgets(brackets: Sequence[Bracket]) -> Iterator[int]:
         yield from [bracket.budgets[0]] * bracket.sizes[0]
 
 
-def _filled(brackets: Sequence[Bracket], trials: Sequence[Trial]) -> Iterator[tuple[Bracket, Sequence[Trial]]]:
+def filled(brackets: Sequence[Bracket], trials: Sequence[Trial]) -> Iterator[tuple[Bracket, Sequence[Trial]]]:
     """Every bracket that has trials, with them; only the last one may lack some."""
     begin = 0
     for number in count():

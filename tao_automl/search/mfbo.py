@@ -11,11 +11,11 @@ from tao_automl.domain.json_types import JsonObject
 from tao_automl.domain.problem import Problem
 from tao_automl.domain.trial import Decision, Promote, Start, Trial, TrialState
 from tao_automl.search.acquisition import log_expected_improvement
+from tao_automl.search.bayesian import design
 from tao_automl.search.candidates import Effort, ranked
 from tao_automl.search.curves import CurveModel, curve_model, doubling_levels
 from tao_automl.search.evidence import evidence_of, inside
 from tao_automl.search.priors import informed, log_prior
-from tao_automl.search.bayesian import design
 from tao_automl.search.proposals import propose, searched, uniform
 from tao_automl.search.settings import NUM_RECOMMENDATIONS, check_at_least, fidelity_of
 from tao_automl.search.surrogate import Feasibility, feasibility_of
@@ -110,6 +110,8 @@ class Outlook:
     def decide(self) -> Decision | None:
         """What the next free slot is for."""
         room, models = len(self.trials) < self.total, None
+        if not room and not any(self._rests(trial) for trial in self.trials):
+            return None
         if not room or len(self.trials) >= _DESIGN:
             models = self._fitted()
         if models is None:
@@ -175,7 +177,7 @@ class Outlook:
 
     def _resting(self, beliefs: Beliefs, *, finishing: bool) -> Offer | None:
         """The best trial that can go on. `finishing`: only if it is expected to win, or might well."""
-        resting = [t for t in self.trials if t.state is TrialState.COMPLETED and t.budget < self.levels[-1]]
+        resting = [trial for trial in self.trials if self._rests(trial)]
         if not resting:
             return None
         worth = beliefs.worth(self._points(resting))
@@ -185,6 +187,9 @@ class Outlook:
                 above = next(level for level in self.levels if level > trial.budget)
                 offers.append((float(value) - math.log(self._left(trial)), Promote(trial=trial.id, budget=above)))
         return max(offers, key=lambda offer: offer[0], default=None)
+
+    def _rests(self, trial: Trial) -> bool:
+        return trial.state is TrialState.COMPLETED and trial.budget < self.levels[-1]
 
     def _left(self, trial: Trial) -> int:
         """Units to train until the full budget."""

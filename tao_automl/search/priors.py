@@ -43,7 +43,7 @@ def log_prior(axes: Sequence[UnitAxis], points: Array) -> Array:
 
 
 def expected_places(axes: Sequence[UnitAxis], point: Sequence[float]) -> list[float]:
-    """`point`, uniform in the unit cube, moved to where things are expected: each coordinate by its quantile function."""
+    """`point`, uniform in the unit cube, moved to where things are expected: by the quantile function of each axis."""
     return [_quantile(axis, share) for axis, share in zip(axes, point, strict=True)]
 
 

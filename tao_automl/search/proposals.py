@@ -5,13 +5,14 @@ address (seed, algorithm, n), so that it does not matter whether slots became fr
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TypeAlias
 
 from tao_automl.domain.dice import rng_for
 from tao_automl.domain.json_types import JsonObject
 from tao_automl.domain.problem import Problem
-from tao_automl.domain.trial import Origin, Start, Trial
+from tao_automl.domain.trial import Origin, Promote, Start, Trial, TrialState
 
 Draws: TypeAlias = Callable[[int], Iterable[JsonObject]]
 """The configurations that may become proposal number n, the preferred one first; a finite number of them."""
@@ -40,7 +41,24 @@ def one_by_one(
     seen = list(history)
     while (params := next(propose(problem, seen, draws_after(seen)), None)) is not None:
         yield params
-        seen.append(Trial(id=len(seen), params=params, signature=problem.space.signature(params), budget=budget))
+        seen = followed(problem, seen, Start(params=params, budget=budget))
+
+
+def followed(problem: Problem, history: Sequence[Trial], decision: Start | Promote) -> list[Trial]:
+    """The history right after a decision: what it is about runs."""
+    trials = list(history)
+    if isinstance(decision, Promote):
+        trials[decision.trial] = replace(trials[decision.trial], state=TrialState.RUNNING, budget=decision.budget)
+        return trials
+    signature = problem.space.signature(decision.params)
+    begun = Trial(
+        id=len(trials),
+        params=decision.params,
+        signature=signature,
+        budget=decision.budget,
+        parent=decision.parent,
+    )
+    return [*trials, begun]
 
 
 def searched(history: Sequence[Trial]) -> int:

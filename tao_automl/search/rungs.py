@@ -24,13 +24,20 @@ class Rung(NamedTuple):
         return [(rank, trial, score.seq) for rank, trial, score in rows]
 
 
-def rising_levels(fidelity: Fidelity, factor: int) -> tuple[int, ...]:
-    """``low * factor**k`` as far as they go, then `high` (arXiv 1810.05934: the lowest rung is the minimum resource).
+def lowest_rung(fidelity: Fidelity, factor: int) -> int:
+    """The budget of the first comparison that is worth it: `high` after three promotions, but not below `low`."""
+    divisor = factor**3
+    return max(fidelity.low, (2 * fidelity.high + divisor) // (2 * divisor))
 
-    A level nearer than the square root of `factor` to `high` is left out: comparing there would save little.
+
+def rising_levels(fidelity: Fidelity, factor: int, lowest: int | None = None) -> tuple[int, ...]:
+    """``lowest * factor**k`` as far as they go, then `high` (arXiv 1810.05934, where it is the minimum resource).
+
+    `lowest` is the fidelity's `low` unless given. A level nearer than the square root of `factor` to `high` is left
+    out: comparing there would save little.
     """
     levels = []
-    level = fidelity.low
+    level = lowest or fidelity.low
     while level * level * factor <= fidelity.high**2:
         levels.append(level)
         level *= factor

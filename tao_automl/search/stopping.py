@@ -17,7 +17,7 @@ from tao_automl.domain.trial import Origin, Score, Stop, Trial, TrialState
 from tao_automl.errors import SettingsError
 from tao_automl.search import asha
 from tao_automl.search.extrapolation import LEAST_POINTS, chance
-from tao_automl.search.rungs import rising_levels, rungs_of
+from tao_automl.search.rungs import lowest_rung, rising_levels, rungs_of
 from tao_automl.search.settings import REDUCTION_FACTOR, check_at_least, check_between, check_one_of
 
 GRACE = {"help": "A trial is judged once it has been trained for so many units (epochs).", "aliases": ()}
@@ -32,7 +32,7 @@ class Stopper(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Percentile:
-    """Stops a trial that is not among the best `percentile` percent; of 50, the median stopping rule (Golovin et al.,
+    """Stops a trial if more than `percentile` percent of the others are better; of 50, the median stopping rule (Golovin et al.,
     KDD 2017). The best score that a trial has reached is compared with the scores of all others after as much training.
     """
 
@@ -64,7 +64,7 @@ class Percentile:
             return ""
         mine, *others = ranks([_best(trial), *rung.scores])
         better = sum(rank < mine for rank in others)  # type: ignore[operator]  # ranks of one answer
-        if better < self.percentile / 100 * len(others):
+        if better <= self.percentile / 100 * len(others):
             return ""
         rank = f"rank {better + 1} of {len(others) + 1}"
         return f"at budget {level}: {rank}, the best {self.percentile:g} percent go on"
@@ -127,7 +127,8 @@ class Halving:
     problem: Problem
     reduction_factor: int = field(default=3, metadata=REDUCTION_FACTOR)
     grace: int | None = field(
-        default=None, metadata={"help": "The lowest rung, in units (epochs); the least training unless given."}
+        default=None,
+        metadata={"help": "The lowest rung, in units (epochs); none: the full budget after three promotions."},
     )
 
     def __post_init__(self) -> None:
@@ -137,8 +138,8 @@ class Halving:
 
     def stops(self, history: Sequence[Trial]) -> Sequence[Stop]:
         fidelity = _fidelity(self.problem)
-        low = min(self.grace or fidelity.low, fidelity.high)
-        levels = rising_levels(Fidelity(key=fidelity.key, low=low, high=fidelity.high), self.reduction_factor)
+        lowest = self.grace or lowest_rung(fidelity, self.reduction_factor)
+        levels = rising_levels(fidelity, self.reduction_factor, lowest)
         return list(asha.stops(history, levels, self.reduction_factor))
 
 

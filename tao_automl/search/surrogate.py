@@ -112,7 +112,6 @@ class Surrogate:
 
     def _improvement(self, rows: Array, best: Array) -> Array:
         import numpy as np
-        from scipy.special import logsumexp
 
         if self.reference is not None:
             beliefs = [model.predict(rows) for model in self.costs]
@@ -120,7 +119,7 @@ class Surrogate:
             return log_expected_hypervolume_improvement(mean, spread, best, self.reference)
         means, spread = self.costs[0].predict_each(rows)
         each = log_expected_improvement(means, spread[:, None], best)
-        found: Array = logsumexp(each, axis=1) - math.log(each.shape[1])
+        found: Array = np.logaddexp.reduce(each, axis=1) - math.log(each.shape[1])
         return found
 
     def awaiting(self, point: Array, draws: Array) -> "Surrogate":

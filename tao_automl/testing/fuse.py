@@ -100,6 +100,9 @@ class FusedPlatform:
     def get_job_outputs(self, handle: str) -> JobOutputs:
         return self._fuse.burn(lambda: self._platform.get_job_outputs(handle))
 
+    def delete_job_files(self, handle: str, paths: Sequence[str]) -> None:
+        self._fuse.burn(lambda: self._platform.delete_job_files(handle, paths))
+
     def capacity(self, gpus: int) -> int | None:
         return self._platform.capacity(gpus)
 

@@ -1,7 +1,8 @@
 """Runs a searcher against a function instead of a platform: in no time, deterministically, with failures on demand.
 
 The clock is simulated: workers train one unit of budget after the other, report the objective after each, and the
-searcher is asked after every report. What a trial has been trained for is kept when it is promoted.
+searcher is asked after every report. What a trial has been trained for is kept when it is promoted, and what a parent
+has completed when it is forked.
 """
 
 import heapq
@@ -111,6 +112,7 @@ class _World:
     spent: int = 0
     best: dict[int, float] = field(default_factory=dict)
     trained: dict[int, int] = field(default_factory=dict)
+    saved: dict[int, int] = field(default_factory=dict)
     ending: dict[int, TrialState | None] = field(default_factory=dict)
 
     def follow(self, searcher: Searcher, slots: int, watch: Watch | None) -> None:
@@ -126,8 +128,8 @@ class _World:
 
     def _obey(self, decision: Decision) -> None:
         match decision:
-            case Start(params=params, budget=budget):
-                self.start(params, budget, Origin.SEARCH)
+            case Start(params=params, budget=budget, parent=parent):
+                self.start(params, budget, Origin.SEARCH, parent)
             case Promote(trial=trial, budget=budget):
                 self._change(trial, state=TrialState.RUNNING, budget=budget)
                 self._run(trial)
@@ -136,9 +138,14 @@ class _World:
             case _:
                 assert_never(decision)
 
-    def start(self, params: JsonObject, budget: int, origin: Origin) -> None:
+    def start(self, params: JsonObject, budget: int, origin: Origin, parent: int | None = None) -> None:
+        """From the last budget that the parent has completed, if there is one."""
         number, signature = len(self.trials), self.problem.space.signature(params)
-        self.trials.append(Trial(id=number, params=params, signature=signature, budget=budget, origin=origin))
+        self.trials.append(
+            Trial(id=number, params=params, signature=signature, budget=budget, origin=origin, parent=parent)
+        )
+        if parent is not None:
+            self.trained[number] = min(self.saved.get(parent, 0), budget - 1)
         self._run(number)
 
     def _change(self, trial: int, **changes: object) -> None:
@@ -178,6 +185,7 @@ class _World:
             self._change(trial.id, state=TrialState.STOPPED, reason="stopped by hand")
         elif budget >= trial.budget:
             self._change(trial.id, state=TrialState.COMPLETED)
+            self.saved[trial.id] = budget
 
     def _score(self, trial: Trial, budget: int, value: float) -> None:
         self.seq += 1

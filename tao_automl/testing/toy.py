@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 TAG = "metric"
 BEST_LR = 0.01
+_METRICS = {Direction.MINIMIZE: "loss", Direction.MAXIMIZE: "accuracy"}
 
 INFRASTRUCTURE = FailureAnalysis(
     failure_class=FailureClass.INFRASTRUCTURE, evidence="node lost", advice="wait", retriable=True
@@ -72,10 +73,9 @@ def toy_space() -> SearchSpace:
 
 def toy_problem(direction: Direction = Direction.MINIMIZE, *, epochs: int | None = 9, seed: int = 0) -> Problem:
     """The metric is ``loss`` or ``accuracy``. Without `epochs` there is no fidelity."""
-    metric = "loss" if direction is Direction.MINIMIZE else "accuracy"
     return Problem(
         space=toy_space(),
-        objective=Objective(metric=metric, direction=direction),
+        objective=Objective(metric=_METRICS[direction], direction=direction),
         fidelity=Fidelity(key="train.epochs", low=1, high=epochs) if epochs else None,
         seed=seed,
     )
@@ -167,22 +167,25 @@ class ToyModel:
     queued: float = 0.0
     more: Callable[[JsonObject, int], dict[str, float]] = lambda params, epoch: {}  # other metrics
 
+    @property
+    def _metric(self) -> str:
+        """What it reports: the objective, or what a formula is made of."""
+        objective = self.problem.objective
+        return objective.metric if objective.formula is None else _METRICS[objective.direction]
+
     def __call__(self, spec: JobSpec) -> Behaviour:
         content = json.loads(spec.files["spec.json"])
-        objective, params, last = self.problem.objective, content["params"], content["epochs"]
+        direction, params, last = self.problem.objective.direction, content["params"], content["epochs"]
         if content["action"] == "evaluate":
-            value = toy_value(params, last, objective.direction)
+            value = toy_value(params, last, direction)
             lines = [
                 (0.5, "evaluating"),
-                (1.0, metric_line(None, **{objective.metric: value} | self.more(params, last))),
+                (1.0, metric_line(None, **{self._metric: value} | self.more(params, last))),
             ]
             return Behaviour(seconds=1.5, lines=lines, queued=self.queued)
         epochs = range(content["start"] + 1, last + 1)
         ends = [(self.epoch_seconds * (epoch - content["start"]), epoch) for epoch in epochs]
-        values = [
-            {objective.metric: toy_value(params, epoch, objective.direction)} | self.more(params, epoch)
-            for epoch in epochs
-        ]
+        values = [{self._metric: toy_value(params, epoch, direction)} | self.more(params, epoch) for epoch in epochs]
         lines = [(at, metric_line(epoch, **v)) for (at, epoch), v in zip(ends, values, strict=True)]
         return Behaviour(
             seconds=self.epoch_seconds * len(ends) + 0.5,

@@ -1,13 +1,14 @@
 """A run as a study of Optuna's, for its dashboard and its plots."""
 
+import warnings
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from tao_automl.domain.trial import TrialState
 from tao_automl.errors import UserError
-from tao_automl.tracking.optuna_ranges import Ranges
 from tao_automl.tracking.options import require
+from tao_automl.tracking.optuna_ranges import Ranges
 from tao_automl.tracking.port import RunFacts, TrialRow
 
 OWNER = "tao_automl.experiment_id"  # the study's attribute that says whose it is
@@ -35,7 +36,8 @@ def export_study(run: RunFacts, rows: Sequence[TrialRow], storage: str, name: st
         opened = optuna.storages.get_storage(storage)
         _make_room(opened, title, run)
         study = optuna.create_study(storage=opened, study_name=title, directions=list(run.directions.values()))
-        study.set_metric_names([*run.directions])
+        with warnings.catch_warnings(action="ignore"):  # Optuna calls this one experimental, since 3.2
+            study.set_metric_names([*run.directions])
         for key, value in _study_attributes(run).items():
             study.set_user_attr(key, value)
         ranges = Ranges(run.space, [row.params for row in rows])

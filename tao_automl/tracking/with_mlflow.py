@@ -1,6 +1,7 @@
 """MLflow: a parent run a search, and in it a nested run a trial. By `MlflowClient` only: no state of the process."""
 
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from tao_automl.tracking.flat import plain_name, scalars
 from tao_automl.tracking.options import read_options, require
 from tao_automl.tracking.port import RunFacts, Summary, TrialRow
 
+SEARCH = -1  # the number of the run that is no trial's
 MOST_METRICS, MOST_PARAMS = 1000, 100  # of one request
 LONGEST_VALUE = 5000
 EXPERIMENT_ID, TRIAL, SETTLEMENT = "tao_automl.experiment_id", "tao_automl.trial", "tao_automl.settlement"
@@ -73,12 +75,13 @@ class MlflowTracker:
         from mlflow import MlflowClient
 
         self._folder.mkdir(parents=True, exist_ok=True)
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # it tells of each table
         self._id = run.id
         self._client = MlflowClient(tracking_uri=self._uri)
         self._experiment = self._find_experiment(self._options.experiment or "tao-automl")
-        found = {tags.get(TRIAL): tracked for tracked, tags in self._find_runs()}
-        self._parent = found.pop(None, None) or self._create(self._options.name or run.name, run.began_at, {})
-        self._trials = {int(trial): tracked for trial, tracked in found.items() if trial is not None}
+        found = {int(tags.get(TRIAL, SEARCH)): tracked for tracked, tags in self._find_runs()}
+        self._parent = found.get(SEARCH) or self._create(self._options.name or run.name, run.began_at, {})
+        self._trials = {trial: tracked for trial, tracked in found.items() if trial != SEARCH}
         self._client.update_run(self._parent.id, "RUNNING")
         self._log(self._parent, _run_params(run), (), run.began_at)
         self._set_tags(self._parent, _run_tags(run, self._options.tags))

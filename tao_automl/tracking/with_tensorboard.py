@@ -63,7 +63,8 @@ class TensorboardTracker:
             self._search.scalars({**row.objectives, **best}, row.settlement, row.at)
 
     def finish(self, summary: Summary) -> None:
-        self._search.scalars({f"run/{name}": value for name, value in summary.figures.items()}, 0, summary.at)
+        if not summary.interrupted:
+            self._search.scalars({f"run/{name}": value for name, value in summary.figures.items()}, 0, summary.at)
         for file in (self._search, *self._trials.values()):
             file.close()
 

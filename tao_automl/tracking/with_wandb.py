@@ -11,7 +11,7 @@ from tao_automl.tracking.options import one_of, read_options, require
 from tao_automl.tracking.port import RunFacts, Summary, TrialRow
 
 MODES = ("online", "offline", "disabled")
-FINISH_SECONDS = 20.0
+INIT_SECONDS, FINISH_SECONDS = 25.0, 40.0
 COLUMNS = ("trial", "status", "origin", "budget", "failure", "reason", "job")
 _SECRETS = "the key comes from `wandb login`, or from the environment variable WANDB_API_KEY"
 # Nothing of the process, its arguments, its output or its machine leaves with the run: only what is logged below.
@@ -24,6 +24,7 @@ _DISCREET = {
     "x_disable_stats": True,
     "x_disable_machine_info": True,
     "x_save_requirements": False,
+    "init_timeout": INIT_SECONDS,
     "finish_timeout": FINISH_SECONDS,
 }
 

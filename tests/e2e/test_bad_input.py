@@ -105,7 +105,7 @@ def test_constructor_arguments() -> None:
     with pytest.raises(UserError, match="did you mean `workspace_dir`"):
         AutoMLRunner(skill_dir="x", platform_sdk="local", workspacedir="y")
     with pytest.raises(UserError, match="`workspace_dir` is missing"):
-        AutoMLRunner(skill_dir="x", platform_sdk="local")
+        AutoMLRunner(skill_dir="x", platform_sdk="local").run()
     with pytest.raises(UserError, match="no platform named `lokal`"):
         AutoMLRunner(skill_dir="x", sdk="lokal", workspace_path="y").run()
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from toy_skill import make_toy_skill
 
+from tao_automl.domain.events import MetricReported
 from tao_automl.errors import JournalConflict, UserError
-from tao_automl.runner import AutoMLRunner, Result, cancel_run, query_status, resume_run
+from tao_automl.runner import AutoMLRunner, Result, cancel_run, query_status, read_events, resume_run
 
 KILLS = 10
 ALGORITHMS = {
@@ -90,6 +91,21 @@ def test_ten_kills_lose_nothing_and_run_nothing_twice(
             break
     started = launches.read_text().split()
     assert len(started) == len(set(started)), "a job was launched twice"
+
+
+def test_kills_neither_repeat_nor_lose_what_is_reported_in_files(toy: Callable[..., Path], tmp_path: Path) -> None:
+    skill, workspace = toy(seconds_per_epoch=0.25, reports="status_json"), tmp_path / "run"
+    arguments: dict[str, object] = {
+        "automl_algorithm": "random",
+        "automl_settings": {"max_concurrent": 2, "seed": 3, "num_recommendations": 6},
+        "platform_options": {"slots": 2},
+    }
+    kill_often(skill, workspace, arguments, 5, random.Random(1))
+    result = finish(skill, workspace, arguments)
+    assert [entry["status"] for entry in result.history] == ["success"] * 6
+    assert [[epoch for epoch, _ in entry["curve"]] for entry in result.history] == [list(range(1, 10))] * 6
+    reports = [(e.key, e.epoch, e.source) for e in read_events(workspace) if isinstance(e, MetricReported)]
+    assert len(set(reports)) == len(reports) == 54
 
 
 def kill_often(skill: Path, workspace: Path, arguments: dict[str, object], most: int, dice: random.Random) -> int:

@@ -265,3 +265,46 @@ def test_a_run_is_resumed_with_the_measure_that_it_began_with(toy: Callable[...,
     assert runner(skill, other, on_event=interrupt).run(**arguments).status == "interrupted"
     with pytest.raises(SettingsError, match="begun without an `eval_fn`"):
         runner(skill, other).run(resume=True, eval_fn=eval_fn)
+
+
+def test_a_model_that_only_writes_files_is_searched_like_any_other(
+    toy: Callable[..., Path], tmp_path: Path, evaluation_data: Path
+) -> None:
+    """As a TAO network does: training and evaluation report in status.json, under two names."""
+    workspace = tmp_path / "run"
+    result = runner(toy(reports="status_json"), workspace).run(
+        automl_algorithm="asha",
+        automl_settings=settings(num_recommendations=9),
+        eval_dataset_uri=evaluation_data,
+        platform_options=TWO,
+    )
+    assert result.status == "completed"
+    assert [e["status"] for e in result.history] == ["success"] * 9
+    assert any(e["origin"] == "search" and e["budget"] > 1 for e in result.history), "asha promotes"
+    assert result.best is not None
+    assert result.best["metric_value"] == max(e["metric"] for e in result.history)
+    for entry in result.history:
+        assert [epoch for epoch, _ in entry["curve"]] == list(range(1, entry["budget"] + 1))
+        assert entry["curve"][-1][1] == entry["metric"]
+    reports = [event for event in read_events(workspace) if isinstance(event, MetricReported)]
+    assert {event.source for event in reports} == {"train/status.json", "evaluate/status.json"}
+    assert len({(event.key, event.source, event.cursor) for event in reports}) == len(reports)
+    for evaluation in (result.baseline, result.final_evaluation):
+        assert (evaluation["status"], evaluation["metric_name"]) == ("measured", "test_accuracy")
+    assert result.baseline["metric_value"] == pytest.approx(0.59)
+    assert result.final_evaluation["comparison_to_baseline"]["direction"] == "maximize"
+
+
+@pytest.mark.parametrize(("reports", "curve"), [("file", [1, 2, 3]), ("wandb", [3])])
+def test_what_is_only_known_at_the_end_counts_too(
+    toy: Callable[..., Path], tmp_path: Path, reports: str, curve: list[int]
+) -> None:
+    result = runner(toy(reports=reports), tmp_path / "run").run(
+        automl_algorithm="random",
+        automl_settings=settings(num_recommendations=2, automl_max_epochs=3),
+        platform_options=TWO,
+    )
+    assert result.status == "completed"
+    for entry in result.history:
+        assert [epoch for epoch, _ in entry["curve"]] == curve
+        assert entry["curve"][-1][1] == entry["metric"]

@@ -36,13 +36,33 @@ if misbehave == "flood":
         sys.stdout.write(("x" * 1023 + "\n") * 64)
 if misbehave == "exit3":
     sys.exit("error: cannot open /data/missing.csv: No such file or directory")
+def write(path, **record):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "a") as file:
+        file.write(json.dumps(record) + "\n")
+
+def report(epoch, value):
+    if spec["reports"] == "status_json":  # as a TAO network does: epochs from 0, told after their metrics
+        status, last = "results/train/status.json", int(spec["num_epochs"]) - 1
+        write(status, kpi={"accuracy": str(value)}, message="Eval metrics generated.", status="RUNNING")
+        write(status, epoch=epoch - 1, max_epoch=last, kpi={"accuracy": str(value)}, status="RUNNING")
+        print("epoch", epoch, "done", flush=True)
+    elif spec["reports"] == "file":
+        rows = json.load(open("results/metrics.json")) if os.path.exists("results/metrics.json") else []
+        json.dump([*rows, {"epoch": epoch, "top1": value}], open("results/metrics.json", "w"), indent=1)
+    elif spec["reports"] == "wandb":
+        os.makedirs("results/wandb/run-1/files", exist_ok=True)
+        json.dump({"accuracy": value, "_step": epoch}, open("results/wandb/run-1/files/wandb-summary.json", "w"))
+    else:
+        print(json.dumps({"tao_automl": "metric", "epoch": epoch, "metrics": {"accuracy": value}}), flush=True)
+
 for epoch in range(first, int(spec["num_epochs"]) + 1):
     time.sleep(float(spec["seconds_per_epoch"]))
     value = 1 - (x - 0.3) ** 2 - 0.5 / epoch
     if misbehave == "nan":
         value = float("nan")
     if misbehave != "mute":
-        print(json.dumps({"tao_automl": "metric", "epoch": epoch, "metrics": {"accuracy": value}}), flush=True)
+        report(epoch, value)
     path = f"results/checkpoints/epoch_{epoch}.ckpt"
     with open(path + ".part", "w") as file:
         file.write(str(epoch))
@@ -50,14 +70,19 @@ for epoch in range(first, int(spec["num_epochs"]) + 1):
 """
 
 EVALUATE = r"""
-import json
+import json, os
 
 spec = {}
 for line in open("spec.yaml"):
     key, _, value = line.strip().partition(": ")
     spec[key] = value.strip("'\"")
 epoch = int(open(spec["checkpoint"]).read())
-print(json.dumps({"tao_automl": "metric", "epoch": epoch, "metrics": {"accuracy": 0.5 + epoch / 100}}), flush=True)
+if spec["reports"] == "status_json":
+    os.makedirs("results/evaluate", exist_ok=True)
+    record = {"kpi": {"test_accuracy": str(0.5 + epoch / 100)}, "message": "Test metrics generated."}
+    open("results/evaluate/status.json", "w").write(json.dumps(record))
+else:
+    print(json.dumps({"tao_automl": "metric", "epoch": epoch, "metrics": {"accuracy": 0.5 + epoch / 100}}), flush=True)
 """
 
 CHECK = r"""
@@ -74,13 +99,14 @@ print(json.dumps({"ok": True, "train_samples": 10}))
 
 def make_toy_skill(folder: Path, launches: Path, **defaults: Any) -> Path:
     """A complete skill below `folder`. `launches` is the file in which every start of a training leaves its job key;
-    `defaults` replace values of the template (misbehave, seconds_per_epoch, refuse_data)."""
+    `defaults` replace values of the template (misbehave, seconds_per_epoch, refuse_data, reports)."""
     values: dict[str, Any] = {
         "x": 0.9,
         "misbehave": "no",
         "seconds_per_epoch": 0.02,
         "launches": str(launches),
         "refuse_data": False,
+        "reports": "json_line",
     } | defaults
     for name in ("references", "schemas", "scripts"):
         (folder / name).mkdir(parents=True)
@@ -89,15 +115,24 @@ def make_toy_skill(folder: Path, launches: Path, **defaults: Any) -> Path:
     (folder / "scripts" / "check_data.py").write_text(CHECK)
     template = {**values, "num_epochs": 9, "resume_from": None, "results_dir": "results", "train_path": None}
     (folder / "references" / "spec_template_train.yaml").write_text(yaml.safe_dump(template))
-    evaluate = {"checkpoint": None, "eval_path": None, "results_dir": "results"}
+    reports = values["reports"]
+    evaluate = {"checkpoint": None, "eval_path": None, "results_dir": "results", "reports": reports}
     (folder / "references" / "spec_template_evaluate.yaml").write_text(yaml.safe_dump(evaluate))
-    (folder / "references" / "skill_info.yaml").write_text(yaml.safe_dump(_info(folder.name)))
+    (folder / "references" / "skill_info.yaml").write_text(yaml.safe_dump(_info(folder.name, reports)))
     (folder / "schemas" / "train.schema.json").write_text(json.dumps(_schema(template)))
     (folder / "schemas" / "manifest.json").write_text(json.dumps({"train": "train.schema.json"}))
     return folder
 
 
-def _info(name: str) -> dict[str, Any]:
+SOURCES: dict[str, dict[str, Any]] = {
+    "json_line": {"kind": "json_line"},
+    "status_json": {"kind": "status_json"},
+    "file": {"kind": "file", "path": "metrics.json", "key": "top1"},
+    "wandb": {"kind": "json_line"},
+}
+
+
+def _info(name: str, reports: str) -> dict[str, Any]:
     return {
         "name": name,
         "network_arch": "toy",
@@ -106,7 +141,8 @@ def _info(name: str) -> dict[str, Any]:
         "runtime": "python",
         "gpu_spec_key": None,
         "metrics": [
-            {"name": "accuracy", "direction": "maximize", "primary": True, "source": {"kind": "json_line"}},
+            {"name": "accuracy", "direction": "maximize", "primary": True, "source": SOURCES[reports]},
+            {"name": "test_accuracy", "direction": "maximize", "source": SOURCES[reports]},
         ],
         "fidelity": {"key": "num_epochs", "unit": "epoch", "min": 1, "max": 9, "resumable": True},
         "checkpoints": {"pattern": "checkpoints/epoch_*.ckpt", "epoch_from": r"epoch_(\d+)"},
@@ -124,6 +160,7 @@ def _info(name: str) -> dict[str, Any]:
                 "python_script": "scripts/evaluate.py",
                 "inputs": {"eval_path": {"type": "file"}, "checkpoint": {"type": "file", "role": "checkpoint"}},
                 "outputs": {"results_dir": {"type": "folder"}},
+                "metric": "test_accuracy" if reports == "status_json" else "accuracy",
             },
         },
         "data_sources": {

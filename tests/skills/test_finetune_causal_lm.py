@@ -555,9 +555,73 @@ def test_a_moved_base_model_is_found_where_the_spec_says(
     assert run_here(tmp_path, "evaluate", spec, capsys).lines
 
 
+@needs_libraries
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_the_base_model_is_measured_as_a_checkpoint_that_has_learned_nothing(
+    method: str, train_path: Path, eval_path: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Adapters begin at zero, and the least rate leaves weights alone: all are the base model, measured again."""
+    prompts = {"prompt_template": "ask {prompt}", "max_length": 40}
+    changes = {f"dataset__{name}": value for name, value in prompts.items()}
+    train_here(
+        tmp_path, tiny(train_path, model, train__num_epochs=1, model__method=method, train__optim__lr=1e-8, **changes)
+    )
+    measure = {"exact_match": True, "max_new_tokens": 4}
+    told = {}
+    for name, checkpoint in (("base", str(model)), ("trained", "results/checkpoints/epoch_1.pt")):
+        spec = {
+            "dataset": {"eval_path": str(eval_path), **prompts},
+            "evaluate": {"checkpoint": checkpoint, "compare_base": True, **measure},
+        }
+        (line,) = run_here(tmp_path, "evaluate", spec, capsys).lines
+        told[name] = {**json.loads((tmp_path / "results" / "metrics.json").read_text()), "line": line}
+    assert told["base"]["metrics"] == pytest.approx(told["trained"]["base_metrics"])
+    assert told["base"]["metrics"] == pytest.approx(told["trained"]["metrics"], rel=1e-4)
+    assert (told["base"]["epoch"], told["base"]["base_metrics"]) == (0, None)
+    assert set(told["base"]["metrics"]) == set(told["trained"]["metrics"])
+
+
+@needs_libraries
+@pytest.mark.parametrize(
+    ("dataset", "checkpoint", "message"),
+    [
+        ({"prompt_template": "no place"}, "model", "dataset.prompt_template must hold {prompt} once"),
+        ({"chat_template": True}, "checkpoint", "dataset.chat_template: the checkpoint was trained with False"),
+        ({"max_length": 33}, "checkpoint", "dataset.max_length: the checkpoint was trained with 32"),
+        ({"chat_template": True}, "mute", "has no chat template"),
+        ({}, "folder", "config.json is missing"),
+    ],
+)
+def test_what_evaluate_cannot_measure_is_refused(
+    dataset: dict[str, Any],
+    checkpoint: str,
+    message: str,
+    trained: tuple[Path, Ended],
+    eval_path: Path,
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    mute = shutil.copytree(model, tmp_path / "mute")
+    for name in ("chat_template.jinja", "tokenizer_config.json"):
+        (mute / name).unlink(missing_ok=True)
+    places = {
+        "model": model,
+        "mute": mute,
+        "folder": trained[0] / "results",
+        "checkpoint": trained[0] / "results" / "checkpoints" / "epoch_4.pt",
+    }
+    spec = {
+        "dataset": {"eval_path": str(eval_path), **dataset},
+        "evaluate": {"checkpoint": str(places[checkpoint])},
+    }
+    assert message in run_here(tmp_path, "evaluate", spec, capsys, expect=2).refusal()
+
+
 @pytest.mark.parametrize(
     ("action", "section", "message"),
     [
+        ("evaluate", {"checkpoint": "nowhere"}, "evaluate.checkpoint: 'nowhere' is neither a file nor a folder"),
         ("evaluate", {"checkpoint": None}, "evaluate.checkpoint is not set"),
         ("predict", {"checkpoint": "nowhere.pt"}, "predict.checkpoint: 'nowhere.pt' is not a file"),
         ("export", {"checkpoint": "spec.yaml", "kind": "gguf"}, "export.kind must be one of merged, adapter"),
@@ -1022,12 +1086,12 @@ def test_configurations_of_the_search_are_specs_of_the_scripts(train_path: Path,
         config = space.sample(random.Random(number))
         fixed = {"dataset.train_path": str(train_path), "train.num_epochs": 3, "train.num_gpus": 0}
         spec = bank.render_spec(skill, "train", overrides={}, params=config, fixed_values=fixed)
-        (tmp_path / "spec.yaml").write_text(bank.dump_yaml(spec), encoding="utf-8")
+        (tmp_path / "spec.yaml").write_text(bank.dump_spec(spec, "yaml"), encoding="utf-8")
         job = part("spec").train_job(tmp_path / "spec.yaml")
         assert {name: job.settings[name] for name in config} == config
     full = bank.render_spec(skill, "train", overrides={"method": "full"}, params={}, fixed_values={})
     assert "rank" not in full["model"].get("lora", {}), "adapters' settings are left out"
-    (tmp_path / "spec.yaml").write_text(bank.dump_yaml(full), encoding="utf-8")
+    (tmp_path / "spec.yaml").write_text(bank.dump_spec(full, "yaml"), encoding="utf-8")
     assert part("spec").train_job(tmp_path / "spec.yaml").model.method == "full"
 
 
@@ -1152,3 +1216,63 @@ def test_a_search_from_plan_to_winner(model: Path, train_path: Path, eval_path: 
     for entry in result.history:
         assert [unit for unit, _ in entry["curve"]] == list(range(1, entry["budget"] + 1)), "continued, not repeated"
     assert any(entry["origin"] == "search" and entry["budget"] == 3 for entry in result.history)
+    assert_the_baseline_is_the_base_model(result, tmp_path / "run", eval_path)
+
+
+def assert_the_baseline_is_the_base_model(result: Any, workspace: Path, eval_path: Path) -> None:
+    """A job before all others measured it, on the rows that the winner was measured on later."""
+    baseline, final = result.baseline, result.final_evaluation
+    assert (baseline["status"], baseline["source"], baseline["metric_name"]) == (
+        "measured",
+        "evaluate action",
+        "eval_loss",
+    )
+    records = json.loads((workspace / "job_records.json").read_text(encoding="utf-8"))
+    assert [record["job_id"] for record in records].index(baseline["job_id"]) == 0
+    trainings = [record for record in records if record["purpose"] == "train"]
+    assert records[0]["ended_at"] <= min(record["requested_at"] for record in trainings), "nothing was trained before"
+
+    specs = {
+        name: yaml.safe_load((workspace / "jobs" / entry["job_id"] / "spec.yaml").read_text(encoding="utf-8"))
+        for name, entry in (("baseline", baseline), ("final", final))
+    }
+    assert Path(specs["baseline"]["evaluate"]["checkpoint"]).is_dir()
+    for spec in specs.values():
+        assert spec["dataset"]["eval_path"] == str(eval_path)
+    assert specs["baseline"]["dataset"] == specs["final"]["dataset"]
+    reports = {
+        name: json.loads((workspace / "jobs" / entry["job_id"] / "results" / "metrics.json").read_text())
+        for name, entry in (("baseline", baseline), ("final", final))
+    }
+    assert reports["baseline"]["rows"] == reports["final"]["rows"] == 20
+    assert reports["baseline"]["metrics"]["eval_loss"] == baseline["metric_value"]
+    compared = final["comparison_to_baseline"]
+    assert compared["improved"] is True
+    assert compared["delta"] == pytest.approx(final["metric_value"] - baseline["metric_value"])
+
+
+@needs_tao_automl
+@needs_libraries
+def test_the_plan_says_how_the_base_model_is_measured(tmp_path: Path) -> None:
+    """Batches are counted over all processes: two GPUs do not double them."""
+    arguments, setup = (importlib.import_module(f"tao_automl.runner.{name}") for name in ("arguments", "setup"))
+    train = write_rows(tmp_path / "train.jsonl", exercises(20))
+
+    class Machine:
+        def capacity(self, gpus: int) -> int:
+            return 1
+
+    asked = arguments.Arguments(skill_dir=str(SKILL), action="train", platform="local").updated(
+        {
+            "automl_algorithm": "random",
+            "spec_overrides": {"model.path": str(tmp_path)},
+            "train_dataset_uri": train,
+            "eval_dataset_uri": train,
+            "gpu_count": 2,
+        }
+    )
+    jobs = setup.prepare(asked, Machine()).jobs
+    assert jobs.why_no_base_model() is None
+    assert jobs.adjustments({"train.batch_size": 20}) == ()
+    (cap,) = jobs.adjustments({"train.batch_size": 32})
+    assert (cap["type"], cap["to"], cap["shards"]) == ("effective_batch_cap", 20, 1)

@@ -914,7 +914,7 @@ def test_configurations_of_the_search_are_specs_of_the_scripts(train_dir: Path, 
         config = space.sample(random.Random(number))
         fixed = {"dataset.train_dir": str(train_dir), "train.num_epochs": 3, "train.num_gpus": 0}
         spec = bank.render_spec(skill, "train", overrides={}, params=config, fixed_values=fixed)
-        (tmp_path / "spec.yaml").write_text(bank.dump_yaml(spec), encoding="utf-8")
+        (tmp_path / "spec.yaml").write_text(bank.dump_spec(spec, "yaml"), encoding="utf-8")
         job = part("spec").train_job(tmp_path / "spec.yaml")
         assert {name: job.settings[name] for name in config} == config
         optimizers.add(job.train.optim.name)

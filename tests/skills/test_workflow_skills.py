@@ -32,7 +32,7 @@ from tao_automl.errors import JournalError, PlatformError, UserError
 from tao_automl.platforms.local import LocalPlatform
 from tao_automl.platforms.opening import LOCAL_OPTIONS
 from tao_automl.platforms.wrapper import status_from_record
-from tao_automl.runner import AutoMLRunner, RunArguments, arguments, automl_runner, result, settings
+from tao_automl.runner import AutoMLRunner, RunArguments, arguments, automl_runner, settings, trial_entries
 from tao_automl.search.hyperband import schedule
 from tao_automl.search.rungs import rising_levels
 
@@ -260,7 +260,7 @@ def static_names() -> frozenset[str]:
         RunArguments.__annotations__, automl_runner.KEYWORDS, CUSTOM_KEYS, map(str, Scale), ["resume", "run", "plan"],
         (field.name for field in own), (alias for field in own for alias in field.metadata.get("aliases", ())),
         (item.name for kind in (Callbacks, Rules, Check, result.Result) for item in fields(kind)),
-        (item.value for kind in (FailureClass, JobState) for item in kind), result.HISTORY_STATUS.values(),
+        (item.value for kind in (FailureClass, JobState) for item in kind), trial_entries.HISTORY_STATUS.values(),
         keys_of(schemas), enums, dir(tao_automl.runner), plugins.names(plugins.SEARCHERS), rec, callback_words,
         plugins.names(plugins.PLATFORMS), (folder.name for folder in BANK.glob("*/*")),
     )  # fmt: skip
@@ -467,7 +467,7 @@ def test_the_machines_part_of_the_workflow() -> None:
     schema = json.loads((ARTIFACTS / "references" / "result.schema.json").read_text(encoding="utf-8"))
     assert info["statuses"]["run"] == schema["properties"]["status"]["enum"]
     assert info["statuses"]["trial"] == schema["$defs"]["trial"]["properties"]["status"]["enum"]
-    assert set(info["statuses"]["trial"]) == set(result.HISTORY_STATUS.values())
+    assert set(info["statuses"]["trial"]) == set(trial_entries.HISTORY_STATUS.values())
 
 
 def test_the_router_knows_every_skill() -> None:

@@ -4,6 +4,7 @@ import pytest
 from skill_files import INFO, write_skill
 
 from tao_automl.bank import find_bank_root, find_skill, list_skills
+from tao_automl.bank.catalog import UnknownModel
 from tao_automl.errors import SkillError
 
 
@@ -27,7 +28,7 @@ def test_skills_are_listed_by_name_and_broken_ones_with_their_fault(bank):
     assert (skills[2].network_arch, skills[2].actions, skills[2].fault) == ("toy", ("train", "evaluate"), "")
 
 
-@pytest.mark.parametrize("name", ["train-toy", "toy", "TOY"])
+@pytest.mark.parametrize("name", ["train-toy", "toy", "TOY", "Train_Toy", " train toy "])
 def test_a_skill_has_several_names(bank, name):
     assert find_skill(name, bank) == bank / "skills/models/train-toy"
 
@@ -39,11 +40,20 @@ def test_a_path_is_taken_as_it_is(bank):
         find_skill(bank / "skills/models/not-a-skill")
 
 
+@pytest.mark.parametrize("name", ["a" * 400, "~nobody-of-this-name", "a\0b", "", ".", "*", "é" * 200])
+def test_names_that_no_file_can_have(bank, name):
+    with pytest.raises(UnknownModel):
+        find_skill(name, bank)
+
+
 def test_unknown_and_ambiguous_names(bank):
-    with pytest.raises(SkillError, match="'train-tyo': no such model skill") as caught:
-        find_skill("train-tyo", bank)
-    assert caught.value.hint.startswith("nearest: train-toy")
-    with pytest.raises(SkillError, match="toy-net: must name one skill, names train-other, train-toy"):
+    for typo in ("train-tyo", "tyo", "tao-train-tyo"):
+        with pytest.raises(UnknownModel, match=f"'{typo}': no such model skill") as caught:
+            find_skill(typo, bank)
+        assert caught.value.nearest[0] == "train-toy"
+        assert set(caught.value.nearest) == {"train-toy", "train-other", "train-broken"}
+        assert caught.value.hint == f"nearest: {', '.join(caught.value.nearest)}"
+    with pytest.raises(SkillError, match="'toy-net': must name one model, names train-other, train-toy"):
         find_skill("toy-net", bank)
     with pytest.raises(SkillError, match="'': no such model skill"):
         find_skill("", bank)

@@ -3,11 +3,14 @@
 ``FUZZ=10000`` in the environment makes that many files in all, instead of a few per test.
 """
 
+import contextlib
 import copy
 import json
 import os
 import random
 import time
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import yaml
@@ -16,12 +19,15 @@ from skill_files import INFO, SCHEMA, write_skill
 from tao_files import facts_of, needs_facts, schema_document, skill_info_text, write_tao_skill
 
 from tao_automl.bank import load_skill, read_space, support_gate
+from tao_automl.bank.skill_page import read_page
+from tao_automl.bank.validation import check_named, check_skill
+from tao_automl.cli.vocabulary import known_names
 from tao_automl.domain.json_values import same_json
 from tao_automl.domain.parameters import Text
 from tao_automl.errors import SearchSpaceError, SkillError
 
 TOTAL = int(os.environ.get("FUZZ", "0"))
-USUALLY = 1400  # files in all, if nothing is asked for
+USUALLY = 1600  # files in all, if nothing is asked for
 LONGEST = 20.0  # seconds of the processor for one file
 TAO_SCHEMAS = ("tao-train-dino", "tao-finetune-cosmos-reason", "tao-train-metric-learning-recognition")
 
@@ -250,3 +256,127 @@ def test_noise(folder, seed):
             path.write_bytes(rng.randbytes(rng.choice([1, 10, 1000])))
             read_all(folder)
         path.write_bytes(good)
+
+
+# SKILL.md
+
+VOCABULARY = known_names()
+PAGES = sorted((Path(__file__).resolve().parents[3] / "skills").glob("*/*/SKILL.md"))
+NASTY = (
+    "`scripts/train.py --" + "x" * 300 + "`",
+    "`references/" + "a" * 400 + ".md`",
+    "`skills/**/**/**/**/*x`",
+    "`docs/**x`",
+    "`scripts/*\0`",
+    "[a](\0)",
+    "[a](" + "b/" * 3000 + ")",
+    "[" * 4000,
+    "[a](SKILL.md#" + "x" * 3000 + ")",
+    "`" * 999,
+    "```sh\ntao-automl run --setting\n",
+    "```sh\ntao-automl \\\n",
+    "```sh\n" + "$(" * 500 + ")" * 500 + "\n",
+    "```sh\n" + "${a-" * 3000 + "/scripts/x.py\n",
+    "```sh\ncat <<'EOF'\n",
+    "~~~\n```\n~~~~",
+    "automl_settings['" + "y" * 3000 + "']",
+    "`train." + "*" * 60 + "b`",
+    "'\"",
+    "---",
+    "\u2028\x0c\x1c",
+    "# " + "#" * 3000,
+)
+BOMB = "\n".join(
+    f"{name}: &{name} [{', '.join(['x' if above == '_' else f'*{above}'] * 8)}]"
+    for above, name in pairwise("_abcdefgh")
+)
+FRONT = (
+    f"{BOMB}\nname: *h\ndescription: *h\n",
+    "name: &n [*n]\n",
+    "name: 0x" + "f" * 9000 + "\n",
+    "name: " + "9" * 9000 + "\n",
+    "name: !!python/object/apply:os.system [x]\n",
+    "name: 2026-01-01\ndescription: .inf\n",
+    "name: [" + "[" * 3000 + "\n",
+    "? {a: 1}\n: 2\n",
+    "<<: {name: x}\n",
+    "name: x\nname: y\n",
+    "1: 2\n",
+    "metadata: {1: 2, a: [b], c: null}\n",
+    "description: |\n  " + "word " * 2000 + "\n",
+)
+
+
+def bent_page(text, rng):
+    """A page with its front matter, or a piece of its text, replaced."""
+    front, _, body = text.removeprefix("---\n").partition("\n---\n")
+    move = rng.randrange(6)
+    if move == 0:
+        front = rng.choice(FRONT)
+    elif move == 1:
+        front = f"{front}\n{rng.choice(FRONT)}"
+    elif move == 2:
+        front = json.dumps(bent(yaml.safe_load(front), rng))
+    elif move == 3:
+        front = broken(front, rng)
+    else:
+        lines = body.splitlines()
+        for _ in range(rng.randint(1, 4)):
+            at = rng.randrange(len(lines))
+            lines[at : at + rng.randrange(3)] = [rng.choice(["", lines[at]]) + rng.choice(NASTY)]
+        body = "\n".join(lines)
+    return f"---\n{front}\n---\n{body}\n"
+
+
+def check_page_of(folder, root):
+    """Whether the page has no findings. Any exception ends the test, but the reader's one."""
+    start = time.process_time()
+    with contextlib.suppress(SkillError):
+        page = read_page(folder / "SKILL.md")
+        assert isinstance(page.name + page.description + page.body, str)
+    report = check_skill(folder, VOCABULARY, root=root)
+    assert all(str(finding) for finding in report.findings)
+    assert time.process_time() - start < LONGEST
+    return not [finding for finding in report.findings if finding.path.name == "SKILL.md"]
+
+
+@pytest.fixture
+def bank(tmp_path):
+    """A bank with the toy skill in it."""
+    folder = write_skill(tmp_path / "skills/models/train-toy", template=TEMPLATE_WITH)
+    (folder / "evals").mkdir()
+    (folder / "scripts/train.py").chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("how", [bent_page, broken])
+def test_pages(bank, how, seed):
+    rng = random.Random(seed)
+    outcomes = set()
+    for _ in range(rounds(35)):
+        text = rng.choice(PAGES).read_text(encoding="utf-8")
+        (bank / "SKILL.md").write_text(how(text, rng), encoding="utf-8")
+        outcomes.add(check_page_of(bank, bank.parents[2]))
+    assert False in outcomes
+
+
+@pytest.mark.parametrize("part", [*FRONT, *NASTY], ids=lambda part: part[:24])
+def test_each_nasty_piece(bank, part):
+    front = part if part in FRONT else "name: train-toy\ndescription: Train toys.\n"
+    (bank / "SKILL.md").write_text(f"---\n{front}---\n# Toy\n\n{'' if part in FRONT else part}\n", encoding="utf-8")
+    check_page_of(bank, bank.parents[2])
+    assert check_named(str(bank)).name == "train-toy"
+
+
+@pytest.mark.parametrize("piece", ["[", "[](", "`a", "${a-", "$(", "a.", "- ", "|", "# ", "<a", "\\\n", "'", "#"])
+def test_no_piece_of_a_page_takes_long_however_often_it_comes(bank, piece):
+    (bank / "SKILL.md").write_text(f"---\nname: train-toy\n---\n```sh\n{piece * 50_000}\n```\n{piece * 50_000}\n")
+    check_page_of(bank, bank.parents[2])
+
+
+def test_noise_in_a_page(bank):
+    rng = random.Random(0)
+    for _ in range(rounds(40)):
+        (bank / "SKILL.md").write_bytes(b"---\n" * rng.randrange(2) + rng.randbytes(rng.choice([1, 100, 9000])))
+        assert not check_page_of(bank, bank.parents[2])

@@ -201,8 +201,14 @@ def test_the_gate_names_what_is_missing(tmp_path):
 
 def test_the_gate_refuses_a_model_that_is_not_to_be_searched_and_a_broken_schema(tmp_path):
     folder = write_skill(tmp_path, info=changed(INFO, ("automl_enabled",), False))
-    with pytest.raises(SkillError, match="automl_enabled must be true, got false"):
+    with pytest.raises(
+        SkillError, match=r"train-toy cannot be searched: its skill_info.yaml has automl_enabled: false"
+    ):
         support_gate(load_skill(folder), "train")
+    write_skill(tmp_path, info={**INFO, "automl_enabled": False, "x_automl_disabled_reason": "No image is\n public."})
+    with pytest.raises(SkillError, match=r"train-toy cannot be searched: No image is public\.") as caught:
+        support_gate(load_skill(folder), "train")
+    assert "skills list --automl" in caught.value.hint
     write_skill(tmp_path)
     (folder / "schemas/train.schema.json").write_text("{")
     with pytest.raises(SearchSpaceError, match=r"train.schema.json: line 1: must be JSON"):

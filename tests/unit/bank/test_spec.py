@@ -1,21 +1,28 @@
 import copy
+import json
 import math
+import tomllib
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skill_files import INFO, TEMPLATE, changed
+from skill_files import INFO, TEMPLATE, changed, write_skill
 
 from tao_automl.bank import (
     apply_overrides,
     data_source_overrides,
-    dump_yaml,
+    dump_spec,
     flatten,
     known_properties,
+    load_skill,
     nest,
+    read_template,
     render_spec,
+    spec_file,
 )
+from tao_automl.bank.spec_formats import read_spec
+from tao_automl.bank.spec_yaml import dump_yaml
 from tao_automl.errors import SettingsError, SkillError
 
 keys = st.text(alphabet=st.characters(exclude_characters=".", exclude_categories=["Cs"]), min_size=1, max_size=6)
@@ -73,6 +80,90 @@ def test_small_numbers_are_written_so_that_every_reader_sees_a_number():
     assert dump_yaml({"lr": 1e-05, "name": "1e-05", "a": [1, {"b": None}]}) == (
         "lr: 1.0e-05\nname: '1e-05'\na:\n- 1\n- b: null\n"
     )
+
+
+@settings(max_examples=300)
+@given(trees)
+def test_json_gives_back_the_identical_object(tree):
+    assert repr(json.loads(dump_spec(tree, "json"))) == repr(tree)
+
+
+def without_nulls(value):
+    """As TOML can say it, or None for what it cannot."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def beyond_toml(value, inside=False):
+    if isinstance(value, dict):
+        return any(beyond_toml(item) for item in value.values())
+    if isinstance(value, list):
+        return any(beyond_toml(item, inside=True) for item in value)
+    return (value is None and inside) or (type(value) is int and not -(2**63) <= value < 2**63)
+
+
+@settings(max_examples=500)
+@given(trees)
+def test_toml_gives_back_the_object_without_its_nulls(tree):
+    if beyond_toml(tree):
+        with pytest.raises(SettingsError, match="TOML has no null in a list, and no integer beyond 64 bits, got"):
+            dump_spec(tree, "toml")
+        return
+    loaded = tomllib.loads(dump_spec(tree, "toml"))
+    assert loaded == without_nulls(tree)
+    assert json.dumps(loaded, sort_keys=True) == json.dumps(without_nulls(tree), sort_keys=True)
+
+
+def test_what_toml_cannot_say_is_named_with_its_place():
+    with pytest.raises(SettingsError, match=r"^a\.b\[1\]: TOML has no null") as caught:
+        dump_spec({"a": {"b": [1, None]}}, "toml")
+    assert caught.value.hint
+    with pytest.raises(SettingsError, match=r"^n: .* got 9223372036854775808"):
+        dump_spec({"n": 2**63}, "toml")
+    assert dump_spec({"a": None, "lr": 1e-06, "b": {"c": None}}, "toml") == "lr = 1e-06\n\n[b]\n"
+
+
+@pytest.mark.parametrize("config_format", ["yaml", "json", "toml"])
+def test_a_spec_is_read_back_in_its_own_format(config_format, tmp_path):
+    path = tmp_path / spec_file(config_format)
+    path.write_text(dump_spec(TEMPLATE, config_format))
+    assert read_spec(path) == (without_nulls(TEMPLATE) if config_format == "toml" else TEMPLATE)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "law"),
+    [
+        ("a.toml", "a = ", "Invalid value"),
+        ("a.toml", "a = 1\na = 2", "Cannot overwrite a value"),
+        ("a.toml", "a = 2026-01-01", "a: a spec holds JSON values only, got 2026-01-01; quote it"),
+        ("a.toml", "a = [{b = 07:30:00}]", r"a\[0\].b: a spec holds JSON values only"),
+        ("a.toml", "a = inf", "a number must be finite"),
+        ("a.toml", "a = " + "[" * 5000, "nested"),
+        ("a.toml", ".".join("a" * 100) + " = 1", "must be nested at most 64 deep"),
+        ("a.json", "{", "must be JSON"),
+        ("a.json", '{"a": NaN}', "NaN"),
+        ("a.yaml", "a: [", "must be YAML"),
+    ],
+)
+def test_a_spec_that_cannot_be_read(name, text, law, tmp_path):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(SkillError, match=law) as caught:
+        read_spec(tmp_path / name)
+    assert name in caught.value.message
+
+
+def test_a_template_in_the_format_of_its_action_comes_before_one_in_yaml(tmp_path):
+    info = changed(INFO, ("actions", "train", "config_format"), "toml")
+    folder = write_skill(tmp_path / "train-toy", info=info)
+    assert read_template(load_skill(folder), "train") == TEMPLATE
+    digest = load_skill(folder).digest
+    (folder / "references/spec_template_train.toml").write_text(dump_spec(TEMPLATE, "toml"))
+    assert read_template(load_skill(folder), "train") == without_nulls(TEMPLATE)
+    assert load_skill(folder).digest != digest
+    (folder / "references/spec_template_train.toml").write_text("")
+    with pytest.raises(SkillError, match=r"spec_template_train.toml:1: \(root\): a spec template must be a mapping"):
+        read_template(load_skill(folder), "train")
 
 
 def test_shared_objects_are_written_out():

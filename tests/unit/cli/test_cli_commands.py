@@ -62,7 +62,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
         def plan(self, **arguments: Any) -> FakePlan:
             made.append({**self._keywords, **arguments})
-            return FakePlan(skill="toy", algorithm="random")
+            return FakePlan(skill="toy", algorithm="random", blockers=[])
 
         def run(self, **arguments: Any) -> Any:
             raise AssertionError("launched")
@@ -178,7 +178,7 @@ def test_a_no_launches_nothing(
 
 def test_plan_in_json(calls: list[dict[str, Any]], read: Read) -> None:
     assert main(["plan", "toy", "--workspace", "w", "--format", "json"]) == 0
-    assert read() == {"skill": "toy", "algorithm": "random"}
+    assert read() == {"skill": "toy", "algorithm": "random", "blockers": []}
 
 
 def test_algorithms(read: Read, capsys: pytest.CaptureFixture[str]) -> None:

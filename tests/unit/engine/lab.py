@@ -5,6 +5,8 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from tao_automl.domain.job import JobSpec
+from tao_automl.domain.json_types import JsonObject
+from tao_automl.domain.ports import Stopper
 from tao_automl.domain.problem import Problem
 from tao_automl.domain.trial import Decision, Promote, Start, Trial, TrialState
 from tao_automl.engine.world import Callbacks, Rules
@@ -71,6 +73,10 @@ class Lab:
         rules: Rules = NO_DEFAULT,
         callbacks: Callbacks | None = None,
         evaluates: bool = False,
+        evaluates_base: bool = False,
+        scored_by_evaluation: bool = False,
+        stopper: Stopper | None = None,
+        more: Callable[[JsonObject, int], dict[str, float]] = lambda params, epoch: {},
         executor: Executor | None = None,
         cancelled: Callable[[ManualClock], bool] = lambda clock: False,
         journal: MemoryJournal | None = None,
@@ -80,7 +86,7 @@ class Lab:
         self.clock = ManualClock()
         self.journal = journal or MemoryJournal()
         self.searcher = searcher or starting(1)
-        model = ToyModel(problem=self.problem)
+        model = ToyModel(problem=self.problem, more=more)
         self.platform = MemoryPlatform(
             clock=self.clock, behave=lambda spec: change(spec, model(spec)), **{"cancel_seconds": 1.0, **platform}
         )
@@ -89,7 +95,9 @@ class Lab:
             "problem": self.problem,
             "platform": self.platform,
             "clock": self.clock,
-            "jobs": ToyJobs(problem=self.problem, evaluates=evaluates),
+            "jobs": ToyJobs(problem=self.problem, evaluates=evaluates, evaluates_base=evaluates_base),
+            "scored_by_evaluation": scored_by_evaluation,
+            "stopper": stopper,
             "rules": rules,
             "callbacks": callbacks,
             "executor": executor,

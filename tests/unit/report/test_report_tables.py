@@ -1,3 +1,4 @@
+import json
 import os
 import re
 from collections.abc import Callable
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from synthetic_results import asha_result, failed_result, hostile_result, loss_result, plan
+from synthetic_results import asha_result, failed_result, hostile_result, loss_result, plan, row
 
 from tao_automl.report import plan_table, render_html, render_text, result_table
 from tao_automl.report.labels import fitted, middle, short_names
@@ -141,6 +142,78 @@ def test_short_names_stay_unique() -> None:
     assert fitted("train.optim.lr", "lr", 8) == "…lr"
 
 
+ODD_ROWS = [
+    row("train.warmup", "int", low=1, high=9, default=3, scale="linear",
+        when={"expression": "train.epochs > 10 and model.depth >= 4"}),
+    row("train.total_batch", "derived", expression="64 * train.num_gpus"),
+    row("train.betas", "list", default=[0.9, 0.999],
+        elements=[row("0", "float", low=0.8, high=0.95), row("1", "float", low=0.9, high=0.9999)]),
+    row("train.layers", "list", low=16, high=256, default=[64, 64], elements=[row("0", "int", low=16, high=256)]),
+    row("train.seed", "fixed", options=[7], default=7),
+]  # fmt: skip
+
+
+def odd_result() -> dict[str, Any]:
+    result = asha_result(30, seed=3)
+    result["search_space"] = [*result["search_space"], *ODD_ROWS]
+    for trial in result["history"]:
+        trial["specs"] = {**trial["specs"], "train.warmup": 2, "train.total_batch": 128, "train.seed": 7}
+    result["best"]["specs"] = {**result["best"]["specs"], "train.warmup": 2, "train.total_batch": 128, "train.seed": 7}
+    return result
+
+
+def test_what_is_derived_or_fixed_was_not_searched() -> None:
+    report = read_report(odd_result())
+    searched = {parameter.key for parameter in report.searched}
+    assert {"train.warmup", "train.betas", "train.layers"} < searched
+    assert not {"train.total_batch", "train.seed"} & searched
+    shown = render_text(result_table(odd_result()), 140)
+    assert "warmup" in shown
+    assert "total_batch" not in shown
+    page = render_html(odd_result())
+    assert f"Search space, {len(searched)} parameters" in page
+    drawn = json.loads(page.partition('type="application/json"')[2].partition(">")[2].partition("</script>")[0])
+    assert {parameter["n"] for parameter in drawn["params"]} == searched
+    assert "= 64 * train.num_gpus" in page  # in the table of the whole space
+    review = render_text(plan_table(plan() | {"parameters": [*plan()["parameters"], *ODD_ROWS]}))
+    assert "Searched parameters (11)" in review
+    assert "total_batch" not in review
+
+
+def test_a_condition_reads_as_a_sentence() -> None:
+    review = render_text(plan_table(plan() | {"parameters": [*plan()["parameters"], *ODD_ROWS]}))
+    assert re.search(r"\n  train.optim.momentum +only if train.optim.name is sgd\n", review)
+    assert re.search(r"\n  train.warmup +only if train.epochs > 10 and model.depth >= 4\n", review)
+    page = render_html(odd_result())
+    assert "Only if" in page
+    assert "<td>train.epochs &gt; 10 and model.depth &gt;= 4</td>" in page
+    assert "expression is" not in page + review
+
+
+def test_a_list_shows_what_its_elements_may_be() -> None:
+    review = render_text(plan_table(plan() | {"parameters": ODD_ROWS}))
+    assert re.search(r"train.betas +list +\[0.8 … 0.95; 0.9 … 0.9999\]", review)
+    assert re.search(r"train.layers +list +16 … 256", review)
+
+
+def test_long_options_are_shown_whole() -> None:
+    names = [f"option_number_{k}" for k in range(12)]
+    space = [row("model.backbone", "choice", options=names, default=names[3])]
+    review = render_text(plan_table(plan() | {"parameters": space}), 80)
+    assert all(name in review for name in names)
+
+
+def test_blockers_say_what_to_do() -> None:
+    blockers = [{"kind": "data", "reason": "training data must be given", "remedy": "give --train-data PATH"}, {}]
+    review = render_text(plan_table(plan() | {"blockers": blockers, "workspace": None}))
+    assert re.search(r"workspace +not chosen\n", review)
+    assert review.partition("Before this can be launched\n")[2].splitlines()[:2] == [
+        "  blocked: training data must be given",
+        "    →  give --train-data PATH",
+    ]
+    assert "Before this can be launched" not in render_text(plan_table(plan() | {"blockers": []}))
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -151,6 +224,7 @@ KEYS = (
     "failures_by_cause", "search_space", "settings", "metric", "direction", "workspace", "rec_id", "metric_value",
     "specs", "budget", "curve", "started_at", "ended_at", "jobs", "name", "type", "low", "high", "scale", "options",
     "default", "when", "objective_values", "parameters", "first_batch", "estimate", "dataset", "notes", "fixed",
+    "blockers", "elements", "expression",
 )  # fmt: skip
 PARTS = st.dictionaries(st.sampled_from(KEYS), JSON, max_size=6)
 ANYTHING = st.dictionaries(st.sampled_from(KEYS), JSON | PARTS | st.lists(PARTS, max_size=12), max_size=8)

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stores import see_mlflow, see_tensorboard, see_wandb
+from tracker_stores import see_mlflow, see_tensorboard, see_wandb
 
 from tao_automl.testing.tracker_contract import Look, OpenTracker, TrackerContract
 from tao_automl.tracking.port import Tracker
 from tao_automl.tracking.with_mlflow import open_mlflow
 from tao_automl.tracking.with_tensorboard import open_tensorboard
 from tao_automl.tracking.with_wandb import open_wandb
+
+pytestmark = pytest.mark.usefixtures("quiet_trackers")
 
 
 class TestTensorboard(TrackerContract):
@@ -37,13 +39,18 @@ class TestMlflow(TrackerContract):
 
 
 class TestWandb(TrackerContract):
-    patience = 10.0
+    patience = 0.0
 
     @pytest.fixture
     def open_tracker(self, tmp_path: Path) -> OpenTracker:
         pytest.importorskip("wandb")
         processes = itertools.count()  # W&B names folders by the second
-        return lambda: open_wandb(tmp_path / str(next(processes)), {"mode": "offline"})
+
+        def open_() -> Tracker:
+            self.patience = 10.0
+            return open_wandb(tmp_path / str(next(processes)), {"mode": "offline"})
+
+        return open_
 
     def die(self, tracker: Tracker) -> None:
         import wandb

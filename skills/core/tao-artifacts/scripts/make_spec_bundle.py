@@ -9,6 +9,8 @@ import hashlib
 import json
 import os
 import sys
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,7 @@ def make_bundle(workspace: Path) -> dict[str, Any]:
     if best is None or best["job_id"] is None:
         raise NothingToHandOver(f"the run has no winner that a job trained (status {result['status']})")
     folder = workspace / "jobs" / best["job_id"]
-    if not (folder / "spec.yaml").is_file():
-        raise NothingToHandOver(f"the winning job's spec is gone: {folder / 'spec.yaml'}")
+    spec = _read_spec(folder)
     if not best["checkpoint"] or not Path(best["checkpoint"]).exists():
         raise NothingToHandOver(f"the winner's checkpoint is gone: {best['checkpoint']}")
     arguments, progress = result["settings"], result["progress"]
@@ -41,7 +42,7 @@ def make_bundle(workspace: Path) -> dict[str, Any]:
         "rec_id": best["rec_id"],
         "job_id": best["job_id"],
         "spec_overrides": {**fixed, **best["specs"]},
-        "spec": yaml.safe_load((folder / "spec.yaml").read_text(encoding="utf-8")),
+        "spec": spec,
         "spec_folder": str(folder.absolute()),
         "checkpoint": best["checkpoint"],
         "checkpoint_sha256": _digest(Path(best["checkpoint"])),
@@ -76,6 +77,17 @@ def _read_result(workspace: Path) -> dict[str, Any]:
     if result["status"] not in ("completed", "stopped", "failed"):
         raise NothingToHandOver(f"the run has not ended (status {result['status']}); resume it first")
     return result
+
+
+def _read_spec(folder: Path) -> dict[str, Any]:
+    """The job's spec, in the format that its training code reads."""
+    readers: dict[str, Callable[[str], Any]] = {"yaml": yaml.safe_load, "json": json.loads, "toml": tomllib.loads}
+    for ending, read in readers.items():
+        path = folder / f"spec.{ending}"
+        if path.is_file():
+            spec: dict[str, Any] = read(path.read_text(encoding="utf-8"))
+            return spec
+    raise NothingToHandOver(f"the winning job's spec is gone: {folder / 'spec.yaml'}")
 
 
 def _flat(tree: dict[str, Any], above: str = "") -> dict[str, Any]:

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures a checkpoint on dataset.eval_path; prints one metric line and writes results/metrics.json.
 
-With evaluate.compare_base the model before fine-tuning is measured on the same rows, for metrics.json.
+With a model's folder in the place of a checkpoint the base model itself is measured. With evaluate.compare_base it is
+measured beside a checkpoint, on the same rows, for metrics.json.
 """
 
 from __future__ import annotations
@@ -14,23 +15,24 @@ from causal_lm import cli, files, records, schema, survey
 
 if TYPE_CHECKING:
     from causal_lm.encoding import Example
-    from causal_lm.inference import Opened
+    from causal_lm.inference import Untrained
 
 
 def main(config: Path) -> int:
     settings = schema.load_spec(config, "evaluate")
     data = settings["dataset"]
-    path = survey.checkpoint_path(settings["evaluate"]["checkpoint"], "evaluate.checkpoint")
+    path = survey.checkpoint_path(settings["evaluate"]["checkpoint"], "evaluate.checkpoint", or_folder=True)
     rows = records.read_records(data["eval_path"], "dataset.eval_path", data["prompt_key"], data["answer_key"])
     cli.require_libraries()
     from causal_lm import inference, memory
 
     with memory.gpu_memory(inference.LOWER.format(action="evaluate")):
-        opened = inference.open_for(settings, "evaluate", path)
+        opened = inference.open_for_evaluation(settings, path, config)
         encoded = opened.encoder.encode(rows, data["eval_path"])
+        inference.check_examples(opened, encoded.examples)
         cli.log(encoded.account("evaluation"))
         base = None
-        if settings["evaluate"]["compare_base"]:
+        if settings["evaluate"]["compare_base"] and opened.unit:
             base = _measure(opened, opened.base, encoded.examples, settings["evaluate"])
         metrics = _measure(opened, opened.finetuned(), encoded.examples, settings["evaluate"])
     report = {
@@ -49,7 +51,7 @@ def main(config: Path) -> int:
     return 0
 
 
-def _measure(opened: Opened, model: Any, examples: list[Example], settings: dict[str, Any]) -> dict[str, float]:
+def _measure(opened: Untrained, model: Any, examples: list[Example], settings: dict[str, Any]) -> dict[str, float]:
     from causal_lm import distributed, evaluation, generation, network
 
     world = distributed.World(rank=0, size=1, device=opened.device)
@@ -58,7 +60,7 @@ def _measure(opened: Opened, model: Any, examples: list[Example], settings: dict
     metrics = evaluation.measure(model, scorer, examples, batch_size, padding, world)
     scorer.close()
     if settings["exact_match"]:
-        stops = generation.Stops(ids=tuple(opened.saved["stop_ids"]), max_new_tokens=settings["max_new_tokens"])
+        stops = generation.Stops(ids=opened.stops(examples), max_new_tokens=settings["max_new_tokens"])
         metrics["exact_match"] = evaluation.exact_match(
             model, opened.encoder, examples, batch_size, stops, opened.precision, world
         )

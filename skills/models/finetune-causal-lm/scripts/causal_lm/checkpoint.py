@@ -17,6 +17,7 @@ import torch
 from causal_lm.errors import SpecError
 from causal_lm.files import write_atomically
 from causal_lm.model_folder import ModelFolder
+from causal_lm.spec import PromptSpec
 
 FORMAT = "tao-finetune-causal-lm/1"
 
@@ -86,6 +87,15 @@ def check_data(saved: Mapping[str, Any], data: str) -> None:
         raise SpecError(
             "train.resume_from: the checkpoint was trained on other rows, another split or another tokenizer", CONTINUES
         )
+
+
+def check_prompts(saved: Mapping[str, Any], settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Raises SpecError where flat `settings` ask for other prompts than those that the checkpoint was trained with."""
+    for name in PromptSpec.__dataclass_fields__:
+        key = f"dataset.{name}"
+        asked, trained = settings[key], saved["settings"][key]
+        if asked not in (trained, defaults[key]):
+            raise SpecError(f"{key}: the checkpoint was trained with {trained!r}, got {asked!r}", "leave it out")
 
 
 def check_model(saved: Mapping[str, Any], folder: ModelFolder, setting: str) -> None:

@@ -114,6 +114,16 @@ def embedded_tokens(model: Any) -> int:
     return int(model.get_input_embeddings().weight.shape[0])
 
 
+def check_vocabulary(model: Any, folder: ModelFolder, largest: int) -> None:
+    """`largest` is the largest id that the tokenizer yields."""
+    known = embedded_tokens(model)
+    if largest >= known:
+        raise SpecError(
+            f"{folder.path}: its tokenizer yields the id {largest}, but the model knows only {known} tokens",
+            "model and tokenizer do not belong together",
+        )
+
+
 class Scorer:
     """Logits of answer tokens from a model, or from a wrapper of it such as DistributedDataParallel.
 

@@ -35,6 +35,11 @@ def load_spec(config: Path, action: str) -> dict[str, Any]:
     return _section(_read_yaml(config), _laws_of(template, schema), at="", file=str(config))
 
 
+def defaults(action: str) -> dict[str, Any]:
+    """Dotted name -> value of every key of the action that a spec may leave out."""
+    return dict(flatten(_read_yaml(SKILL / "references" / f"spec_template_{action}.yaml")))
+
+
 def flatten(section: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted name, value) of every leaf."""
     for key, value in section.items():

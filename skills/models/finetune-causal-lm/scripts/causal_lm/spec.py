@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,8 +110,8 @@ def train_job(config: Path) -> TrainJob:
     return job
 
 
-def prompt_spec(settings: dict[str, Any]) -> PromptSpec:
-    """From the flat settings that a checkpoint holds."""
+def prompt_spec(settings: Mapping[str, Any]) -> PromptSpec:
+    """From flat settings, such as a checkpoint holds."""
     return PromptSpec(**{name: settings[f"dataset.{name}"] for name in PromptSpec.__dataclass_fields__})
 
 
@@ -120,9 +121,8 @@ def _dataset(section: dict[str, Any]) -> DatasetSpec:
     return DatasetSpec(prompts=prompts, **rest)
 
 
-def _check_together(config: Path, job: TrainJob) -> None:
+def check_prompts(config: Path, prompts: PromptSpec) -> None:
     """What no single setting's law can say."""
-    prompts = job.dataset.prompts
     if prompts.prompt_template.count(PLACE) != 1:
         raise SpecError(
             f"{config}: dataset.prompt_template must hold {PLACE} once, got {prompts.prompt_template!r}",
@@ -133,5 +133,9 @@ def _check_together(config: Path, job: TrainJob) -> None:
             f"{config}: dataset.system_prompt is used only with dataset.chat_template: true",
             "set that, or write the text into dataset.prompt_template",
         )
+
+
+def _check_together(config: Path, job: TrainJob) -> None:
+    check_prompts(config, job.dataset.prompts)
     if job.dataset.prompt_key == job.dataset.answer_key:
         raise SpecError(f"{config}: dataset.prompt_key and dataset.answer_key must differ")

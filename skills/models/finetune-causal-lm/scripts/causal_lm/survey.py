@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from causal_lm.errors import SpecError
 from causal_lm.model_folder import ModelFolder, read_model_folder
 from causal_lm.records import Record, read_records, read_train_records, sample, split
-from causal_lm.spec import PLACE, TrainJob
+from causal_lm.spec import PLACE, PromptSpec, TrainJob
 
 RUNS_TOGETHER = re.compile(r"[\w.!?,]\Z")
 FULL_LR_LIMIT = 1e-4
@@ -32,11 +32,12 @@ def processes(job: TrainJob, environment: Mapping[str, str] = os.environ) -> int
     return int(environment.get("WORLD_SIZE", "0")) or max(1, job.train.num_gpus)
 
 
-def checkpoint_path(path: str | None, setting: str) -> str:
+def checkpoint_path(path: str | None, setting: str, *, or_folder: bool = False) -> str:
+    """`or_folder`: a model's folder will do as well."""
     if not path:
         raise SpecError(f"{setting} is not set", "such as results/checkpoints/epoch_27.pt")
-    if not os.path.isfile(path):
-        raise SpecError(f"{setting}: {path!r} is not a file")
+    if not (os.path.isfile(path) or (or_folder and os.path.isdir(path))):
+        raise SpecError(f"{setting}: {path!r} is " + ("neither a file nor a folder" if or_folder else "not a file"))
     return path
 
 
@@ -44,7 +45,7 @@ def take(job: TrainJob) -> Survey:
     """Raises DataError or SpecError for whatever would end the training before its first step."""
     data = job.dataset
     model = read_model_folder(job.model.path)
-    _check_chat(job, model)
+    check_chat(job.dataset.prompts, model)
     everything = read_train_records(data.train_path, data.prompt_key, data.answer_key)
     if data.val_path:
         found = read_records(data.val_path, "dataset.val_path", data.prompt_key, data.answer_key)
@@ -62,8 +63,8 @@ def take(job: TrainJob) -> Survey:
     )
 
 
-def _check_chat(job: TrainJob, model: ModelFolder) -> None:
-    if job.dataset.prompts.chat_template and not model.has_chat_template:
+def check_chat(prompts: PromptSpec, model: ModelFolder) -> None:
+    if prompts.chat_template and not model.has_chat_template:
         raise SpecError(
             f"dataset.chat_template is true, but the tokenizer in {model.path} has no chat template",
             "it is a base model: set dataset.chat_template: false and, if you like, dataset.prompt_template",

@@ -17,7 +17,7 @@ from causal_lm.errors import SpecError
 from causal_lm.generation import stop_ids
 from causal_lm.libraries import VERSIONS
 from causal_lm.memory import gpu_memory
-from causal_lm.network import embedded_tokens, load_base, load_tokenizer, make_trainable
+from causal_lm.network import check_vocabulary, load_base, load_tokenizer, make_trainable
 from causal_lm.packing_probe import check_packing
 from causal_lm.precision import choose_precision
 from causal_lm.spec import TrainJob
@@ -79,7 +79,7 @@ def _corpus(job: TrainJob, survey: Survey, encoder: Encoder) -> Corpus:
 def _trainer(job: TrainJob, survey: Survey, corpus: Corpus, world: World, saved: Mapping[str, Any] | None) -> Trainer:
     precision = choose_precision(job.train.precision, world.device)
     base = load_base(survey.model, precision.weights(job.model.method)).to(world.device)
-    _check_vocabulary(base, corpus, survey)
+    check_vocabulary(base, survey.model, largest_id([*corpus.train, *corpus.validation]))
     if job.dataset.packing:
         check_packing(base, precision, corpus.encoder.max_length)
     corpus = replace(corpus, stop_ids=stop_ids(base, corpus.encoder.end, common_end(corpus.train)))
@@ -101,15 +101,6 @@ def _save_memory(model: Any, survey: Survey) -> None:
         raise SpecError(
             f"model.gradient_checkpointing: models of type {survey.model.kind!r} cannot do it", "set it to false"
         ) from None
-
-
-def _check_vocabulary(base: Any, corpus: Corpus, survey: Survey) -> None:
-    largest, known = largest_id([*corpus.train, *corpus.validation]), embedded_tokens(base)
-    if largest >= known:
-        raise SpecError(
-            f"{survey.model.path}: its tokenizer yields the id {largest}, but the model knows only {known} tokens",
-            "model and tokenizer do not belong together",
-        )
 
 
 def _origin(survey: Survey) -> Origin:

@@ -63,7 +63,7 @@ def see_tensorboard(folder: Path) -> list[SeenRun]:
             ended="run/trials" in _scalars(run / "search"),
             text="",
         )
-        for run in sorted(folder.iterdir())
+        for run in sorted(folder.glob("*"))
     ]
 
 
