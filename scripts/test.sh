@@ -10,5 +10,5 @@ case "${1:-}" in
 esac
 
 install_system_packages
-make_environment .venv-test -e '.[dev,tabular,parquet,torch,llm-train]'
+make_environment .venv-test -e '.[dev,tabular,parquet,torch,llm-train,wandb,mlflow,tensorboard,optuna]'
 exec .venv-test/bin/python -m pytest -n "${TEST_PROCESSES:-2}" "$@"

@@ -17,9 +17,8 @@ from tao_automl.bank.declarations import (
 from tao_automl.bank.schema import SpaceReading, read_space
 from tao_automl.bank.skill import load_skill, read_template, support_gate
 from tao_automl.bank.spec import apply_overrides, data_source_overrides, known_properties, render_spec
-from tao_automl.bank.spec_formats import dump_spec, spec_file
+from tao_automl.bank.spec_formats import dump_spec, parse_spec, spec_file
 from tao_automl.bank.spec_tree import flatten, list_key, nest
-from tao_automl.bank.spec_yaml import dump_yaml
 
 __all__ = [
     "Action",
@@ -38,7 +37,6 @@ __all__ = [
     "apply_overrides",
     "data_source_overrides",
     "dump_spec",
-    "dump_yaml",
     "find_bank_root",
     "find_skill",
     "flatten",
@@ -47,6 +45,7 @@ __all__ = [
     "list_skills",
     "load_skill",
     "nest",
+    "parse_spec",
     "read_space",
     "read_template",
     "render_spec",

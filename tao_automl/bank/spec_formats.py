@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tao_automl.bank.files import Unreadable, check_nesting, dotted, load_json, read_text
-from tao_automl.bank.located_yaml import SIZE_LIMIT, read_yaml
+from tao_automl.bank.files import Unreadable, check_nesting, dotted, parse_json, read_text
+from tao_automl.bank.located_yaml import SIZE_LIMIT, parse_yaml
 from tao_automl.bank.spec_yaml import dump_yaml
 from tao_automl.domain.json_types import JsonValue
 from tao_automl.errors import SettingsError, SkillError
@@ -47,18 +47,25 @@ def _for_toml(value: JsonValue, place: tuple[str | int, ...]) -> Any:
 
 def read_spec(path: Path) -> JsonValue:
     """The value in a file of one of the three formats, by its ending. Raises SkillError with file and law."""
-    if path.suffix == ".json":
-        return load_json(path, SIZE_LIMIT, SkillError)
-    return _read_toml(path) if path.suffix == ".toml" else read_yaml(path).value
-
-
-def _read_toml(path: Path) -> JsonValue:
     try:
-        value: Any = tomllib.loads(read_text(path, SIZE_LIMIT))
-        check_nesting(value)
-    except (Unreadable, tomllib.TOMLDecodeError, RecursionError) as error:
-        law = "must be nested less deep" if isinstance(error, RecursionError) else error
-        raise SkillError(f"{path}: {law}") from error
+        return parse_spec(path, read_text(path, SIZE_LIMIT))
+    except Unreadable as error:
+        raise SkillError(f"{path}: {error}") from error
+
+
+def parse_spec(path: Path, text: str) -> JsonValue:
+    """The value of a text that is, or was, in the file. Raises Unreadable, and SkillError for a date."""
+    if path.suffix == ".json":
+        return parse_json(text)
+    return _parse_toml(path, text) if path.suffix == ".toml" else parse_yaml(path, text).value
+
+
+def _parse_toml(path: Path, text: str) -> JsonValue:
+    try:
+        value: Any = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise Unreadable("must be nested less deep" if isinstance(error, RecursionError) else str(error)) from error
+    check_nesting(value)
     _refuse_dates(path, value, ())
     found: JsonValue = value
     return found

@@ -157,6 +157,8 @@ def _keys(skill: Skill) -> Iterator[tuple[str, str, str | None]]:
     if skill.fidelity:
         yield "fidelity", skill.fidelity.key, None
     yield from ((f"spec_shorthand_keys.{short}", key, None) for short, key in skill.spec_shorthand_keys.items())
+    if skill.batch:
+        yield "batch", skill.batch.key, None
     for action in skill.actions.values():
         yield from _action_keys(skill, action)
 
@@ -164,6 +166,8 @@ def _keys(skill: Skill) -> Iterator[tuple[str, str, str | None]]:
 def _action_keys(skill: Skill, action: Action) -> Iterator[tuple[str, str, str | None]]:
     named = [entry.key for entry in action.inputs] + [entry.key for entry in action.outputs]
     yield from ((f"actions.{action.name}", key, action.name) for key in named)
+    bases = [entry.base_from for entry in action.inputs if entry.base_from]
+    yield from ((f"actions.{action.name}: base_from", key, "train") for key in bases)
     for source in skill.data_sources.get(action.name, ()):
         yield f"data_sources.{action.name}", source.key, action.name
 

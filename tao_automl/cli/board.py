@@ -7,10 +7,20 @@ from dataclasses import dataclass
 from itertools import islice
 
 from tao_automl.cli.narrate import Line, is_important, narrate
-from tao_automl.domain.events import Evaluation, Event, ExperimentCreated, JobRequested, Purpose
+from tao_automl.domain.events import (
+    BaselineSettled,
+    Evaluation,
+    Event,
+    ExperimentCreated,
+    JobEnded,
+    JobRequested,
+    TrialSettled,
+)
 from tao_automl.domain.experiment import Experiment, Job
 from tao_automl.domain.leaders import Settlement
+from tao_automl.domain.pace import Pace, time_left, trials_to_come
 from tao_automl.domain.trial import Origin, Trial
+from tao_automl.runner.winners import nearest
 
 MOST_ROWS = 60
 MOST_LINES = 12
@@ -18,11 +28,10 @@ MOST_LINES = 12
 
 @dataclass(frozen=True, slots=True)
 class ActiveJob:
-    """A job that has not ended, and the trial that it is for; trained from `first_epoch` on."""
+    """A job that has not ended, and the trial that it is for: none, if it evaluates the base model."""
 
     job: Job
-    trial: Trial
-    first_epoch: int
+    trial: Trial | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +40,13 @@ class Standing:
 
     facts: ExperimentCreated
     trials: int
+    to_come: int | None
     running: int
     failed: int
     best: Settlement | None
     best_trial: Trial | None
+    front: tuple[Settlement, ...]  # of several objectives
+    nearest: Settlement | None  # if every scored trial breaks a constraint
     default: Trial | None
     baseline: Evaluation | None
     status: str
@@ -48,22 +60,17 @@ class Standing:
     def elapsed(self, now: float) -> float:
         return self.seconds if self.began is None else max(0.0, now - self.began)
 
-    def eta(self, now: float) -> float | None:
-        """Linear in trials, as in the result; None before two are done, and when it is not known how many there are."""
-        total = self.facts.total_trials
-        if total is None or self.done < 2:
-            return None
-        return max(0.0, self.elapsed(now) / self.done * (total - self.done))
-
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that one drawing needs."""
+    """All that one drawing needs. `left` is what each of the active jobs still needs, `eta` what the search does."""
 
     now: float
     standing: Standing | None = None
     jobs: int = 0
     active: tuple[ActiveJob, ...] = ()
+    left: tuple[float | None, ...] = ()
+    eta: float | None = None
     lines: tuple[Line, ...] = ()
 
 
@@ -75,23 +82,39 @@ class Board:
         self._active: dict[str, ActiveJob] = {}
         self._lines: deque[Line] = deque(maxlen=MOST_LINES)
         self._standing: Standing | None = None
+        self._pace = Pace(by_units=False)
 
     def hear(self, event: Event, experiment: Experiment) -> None:
         """Takes one event in."""
         line = narrate(event, experiment) if is_important(event) else None
         with self._lock:
+            if self._standing is None:
+                self._pace = Pace.of(experiment)
+            elif isinstance(event, JobEnded):
+                self._pace.take(experiment.jobs[event.key])
             for key in self._touched(event, experiment):
                 self._update(key, experiment)
             if line:
                 self._lines.append(line)
-            self._standing = _standing(experiment, event.at)
+            self._standing = _standing(experiment, event, self._standing)
 
     def snapshot(self, now: float | None = None) -> Snapshot:
         """A copy to draw."""
+        now = time.time() if now is None else now
         with self._lock:
             active = tuple(islice(self._active.values(), MOST_ROWS))
+            left = tuple(self._pace.left(each.job, now) for each in active)
+            eta = self._eta(now)
             standing, jobs, lines = self._standing, len(self._active), tuple(self._lines)
-        return Snapshot(time.time() if now is None else now, standing, jobs, active, lines)
+        return Snapshot(now, standing, jobs, active, left, eta, lines)
+
+    def _eta(self, now: float) -> float | None:
+        standing = self._standing
+        if standing is None:
+            return None
+        jobs = [each.job for each in self._active.values()]
+        elapsed = standing.elapsed(now)
+        return time_left(standing.facts, self._pace, jobs, to_come=standing.to_come, elapsed=elapsed, now=now)
 
     def _touched(self, event: Event, experiment: Experiment) -> list[str]:
         """The jobs that an event is about; at first all open ones, for a run that goes on has jobs already."""
@@ -105,23 +128,35 @@ class Board:
             self._active.pop(key, None)
             return
         job = experiment.jobs[key]
-        settled = experiment.last_settlement.get(job.trial) if job.purpose is Purpose.TRAIN else None
-        first_epoch = settled.budget if settled and settled.event.value is not None else 0
-        self._active[key] = ActiveJob(job, experiment.trials[job.trial], first_epoch)
+        self._active[key] = ActiveJob(job, experiment.trials[job.trial] if job.trial >= 0 else None)
 
 
-def _standing(experiment: Experiment, at: float) -> Standing:
+def _standing(experiment: Experiment, event: Event, before: Standing | None) -> Standing:
     trials, best = experiment.trials, experiment.best
+    front, near = _winners(experiment, event, before)
     return Standing(
         facts=experiment.facts,
         trials=len(trials),
+        to_come=trials_to_come(experiment),
         running=len(experiment.live),
         failed=experiment.failures,
         best=best,
         best_trial=trials[best.trial] if best else None,
+        front=front,
+        nearest=near,
         default=trials[0] if trials and trials[0].origin is Origin.DEFAULT else None,
         baseline=experiment.baseline,
         status="winding up" if experiment.ended and not experiment.finished else experiment.status.value,
-        seconds=experiment.elapsed(at),
+        seconds=experiment.elapsed(event.at),
         began=experiment.facts.at + experiment.idle_seconds if experiment.attached else None,
     )
+
+
+def _winners(
+    experiment: Experiment, event: Event, before: Standing | None
+) -> tuple[tuple[Settlement, ...], Settlement | None]:
+    """The Pareto front, and the nearest trial: they change only where a trial is settled, or judged again."""
+    if before and not isinstance(event, TrialSettled | BaselineSettled):
+        return before.front, before.nearest
+    several = len(experiment.facts.goal.objectives) > 1
+    return tuple(experiment.leaders.front()) if several else (), nearest(experiment)

@@ -11,8 +11,8 @@ from tao_automl.cli.board import ActiveJob, Snapshot, Standing
 from tao_automl.cli.narrate import Line, evaluation_text, number, one_line, params_text, steady
 from tao_automl.domain.events import Purpose
 from tao_automl.domain.experiment import Job
+from tao_automl.engine.evaluation import DEFAULT_SCORE
 
-PROXY = "validation metric of the default configuration"
 WIDE = 100  # columns from which on there is room for everything
 NARROW = 70  # columns below which settings are left out
 TALL = 18  # lines from which on there is room for blank ones
@@ -26,7 +26,7 @@ def draw(snapshot: Snapshot, width: int, height: int, footer: str = "") -> Rende
     if standing is None:
         return Text("starting …", style="dim")
     tall = height >= TALL
-    top = [_header(standing, snapshot.now, width), _progress(standing, width), *_bests(standing, width, tall)]
+    top = [_header(snapshot, standing, width), _progress(standing, width), *_bests(standing, width, tall)]
     bottom = [_cut(Text(footer, style="dim"), width)] if footer and tall else []
     room = height - len(top) - len(bottom)
     jobs, lines = _share(snapshot, room - 2 * tall)
@@ -60,13 +60,13 @@ def _share(snapshot: Snapshot, room: int) -> tuple[int, int]:
     return (jobs if jobs >= 2 else 0), max(0, lines)
 
 
-def _header(standing: Standing, now: float, width: int) -> Text:
+def _header(snapshot: Snapshot, standing: Standing, width: int) -> Text:
     facts = standing.facts
     left = Text.assemble((facts.skill, "bold"), (f"  {facts.algorithm} on {facts.platform}", "dim"))
-    eta = standing.eta(now) if standing.status == "running" else None
+    eta = snapshot.eta if standing.status == "running" else None
     ends = "" if eta is None else f"  about {clock(eta)} left"
     state = "" if standing.status == "running" else f"  {standing.status}"
-    right = Text.assemble(clock(standing.elapsed(now)), (ends, "dim"), (state, "yellow"))
+    right = Text.assemble(clock(standing.elapsed(snapshot.now)), (ends, "dim"), (state, "yellow"))
     return _ends(left, right, width)
 
 
@@ -106,18 +106,35 @@ def _bests(standing: Standing, width: int, tall: bool) -> list[Text]:
     if tall and standing.best_trial:
         lines.append(_cut(Text(f"          {params_text(standing.best_trial.params)}", style="dim"), width))
     baseline = standing.baseline
-    if baseline and baseline.source != PROXY:
+    if baseline and baseline.source != DEFAULT_SCORE:
         lines.append(_cut(Text.assemble(("baseline  ", "dim"), evaluation_text(baseline)), width))
     return lines
 
 
 def _best(standing: Standing) -> Text:
     best, metric = standing.best, standing.facts.objective.metric
-    if best is None or best.event.value is None:
+    if standing.nearest:
+        broken = f"trial {standing.nearest.trial} comes nearest"
+        return Text.assemble(("best      ", "dim"), ("no trial keeps the constraints", "yellow"), f"  {broken}")
+    if standing.front:
+        return _front(standing)
+    if best is None or best.value is None:
         return Text.assemble(("best      ", "dim"), (f"no {metric} yet", "dim"))
-    text = Text.assemble(("best      ", "dim"), f"{metric} ", (number(best.event.value), "bold green"))
+    text = Text.assemble(("best      ", "dim"), f"{metric} ", (number(best.value), "bold green"))
     text.append(f"  trial {best.trial}")
-    return text.append_text(_gain(standing, best.event.value))
+    return text.append_text(_gain(standing, best.value))
+
+
+def _front(standing: Standing) -> Text:
+    """How many trials the Pareto front has, and from where to where they go in each objective."""
+    text = Text.assemble(("front     ", "dim"), f"{len(standing.front)} trial{'s' if len(standing.front) != 1 else ''}")
+    goal = standing.facts.goal
+    rows = [goal.values(settlement.score) for settlement in standing.front if settlement.score]
+    for objective in goal.objectives:
+        ends = sorted((row[objective.metric] for row in rows), key=objective.cost)
+        span = number(ends[0]) if ends[0] == ends[-1] else f"{number(ends[0])} to {number(ends[-1])}"
+        text.append(f"  {objective.metric} ").append(span, style="bold green")
+    return text
 
 
 def _gain(standing: Standing, value: float) -> Text:
@@ -140,7 +157,8 @@ def _jobs(snapshot: Snapshot, lines: int, width: int) -> list[Text]:
     fits = snapshot.jobs <= lines - 1
     shown = snapshot.active[: lines - 1 if fits else lines - 2]
     columns = _columns(standing, shown, width)
-    rows = [_row(columns, _cells(active, standing, snapshot.now), width) for active in shown]
+    each = zip(shown, snapshot.left, strict=False)
+    rows = [_row(columns, _cells(active, left, standing, snapshot.now), width) for active, left in each]
     more = [] if fits else [Text(f"      and {snapshot.jobs - len(shown)} more", style="dim")]
     return [_row(columns, [(column.head, "dim") for column in columns], width), *rows, *more]
 
@@ -171,22 +189,29 @@ def _columns(standing: Standing, shown: Sequence[ActiveJob], width: int) -> list
     ]
 
 
-def _cells(active: ActiveJob, standing: Standing, now: float) -> list[tuple[str, str]]:
+def _cells(active: ActiveJob, left: float | None, standing: Standing, now: float) -> list[tuple[str, str]]:
     """Text and style of each column."""
     job, report, state = active.job, active.job.last_report, _state(active.job)
     training = job.purpose is Purpose.TRAIN
     value = standing.facts.objective.measure(job.latest)
     seconds = job.seconds(now) if job.started_at is not None else None
     return [
-        (str(job.trial) if training else job.purpose.value, ""),
+        (_subject(job), ""),
         (_name(job), "dim"),
         (state, STATE_STYLES[state]),
         (f"{report.epoch if report else 0}/{job.budget}" if training and standing.facts.fidelity else "-", ""),
         ("-" if value is None else steady(value), ""),
         (clock(seconds), ""),
-        (clock(_left(active, seconds)), ""),
-        (params_text(active.trial.params), "dim"),
+        (clock(left), ""),
+        (params_text(active.trial.params) if active.trial else "the base model", "dim"),
     ]
+
+
+def _subject(job: Job) -> str:
+    """The trial, or what else the job is for."""
+    if job.purpose is Purpose.TRAIN:
+        return str(job.trial)
+    return f"{job.trial} eval" if job.purpose is Purpose.EVALUATE else job.purpose.value
 
 
 def _row(columns: Sequence[_Column], cells: Sequence[tuple[str, str]], width: int) -> Text:
@@ -208,14 +233,6 @@ def _fitted(text: str, column: _Column) -> str:
 
 def _name(job: Job) -> str:
     return one_line(job.handle or job.key)
-
-
-def _left(active: ActiveJob, seconds: float | None) -> float | None:
-    """What the job still needs at its own pace, once it has one."""
-    report, job = active.job.last_report, active.job
-    if seconds is None or report is None or job.purpose is not Purpose.TRAIN or report.epoch <= active.first_epoch:
-        return None
-    return seconds / (report.epoch - active.first_epoch) * max(0, job.budget - report.epoch)
 
 
 def _state(job: Job) -> str:

@@ -9,7 +9,7 @@ import typer
 from tao_automl.cli import options
 from tao_automl.cli.outcome import shown, watch
 from tao_automl.cli.output import Format, note, page_width, write_text
-from tao_automl.cli.values import parse_pairs, parse_ranges
+from tao_automl.cli.values import parse_headed, parse_pairs, parse_ranges
 from tao_automl.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,7 +21,19 @@ SHORT_SETTINGS = {
     "max_trials": "automl_max_recommendations",
     "max_concurrent": "automl_max_concurrent",
     "seed": "seed",
+    "objective": "objectives",
+    "constraint": "outcome_constraints",
+    "tracking_metric": "tracking_metrics",
+    "evaluate_trials": "evaluate_trials",
+    "warm_start": "warm_start",
+    "early_stopping": "early_stopping",
+    "patience": "patience",
+    "max_gpu_hours": "max_gpu_hours",
+    "max_cost": "max_cost",
+    "price_per_gpu_hour": "price_per_gpu_hour",
+    "retention": "automl_checkpoint_retention_strategy",
 }
+HEADED = {"objective": "metric", "early_stopping": "type"}  # options of the form HEAD[:KEY=VALUE,...]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,9 +51,20 @@ def run(
     algorithm: options.Algorithm = None,
     metric: options.Metric = None,
     direction: options.Direction = None,
+    objective: options.Objective = None,
+    constraint: options.Constraint = None,
+    tracking_metric: options.TrackingMetric = None,
+    evaluate_trials: options.EvaluateTrials = None,
     max_trials: options.MaxTrials = None,
     max_concurrent: options.MaxConcurrent = None,
     seed: options.Seed = None,
+    warm_start: options.WarmStart = None,
+    early_stopping: options.EarlyStopping = None,
+    patience: options.Patience = None,
+    max_gpu_hours: options.MaxGpuHours = None,
+    max_cost: options.MaxCost = None,
+    price_per_gpu_hour: options.PricePerGpuHour = None,
+    retention: options.Retention = None,
     param: options.Param = None,
     range_: options.Range = None,
     setting: options.Setting = None,
@@ -69,6 +92,10 @@ def run(
         --algorithm asha --max-trials 30 --max-concurrent 4 \
         --range model.mlp.learning_rate=1e-4:1e-2:log \
         --setting max_wall_time=90m --yes --format json
+
+      tao-automl run train-tabular --train-data train.csv --workspace runs/three \
+        --objective accuracy --objective seconds:direction=minimize \
+        --constraint "accuracy >= 0.95 * baseline" --patience 15
     """
     arguments = _arguments(**_but(locals(), "skill", "workspace", "action", "platform", "yes", "output"))
     _refuse_used(workspace)
@@ -87,9 +114,20 @@ def plan(
     algorithm: options.Algorithm = None,
     metric: options.Metric = None,
     direction: options.Direction = None,
+    objective: options.Objective = None,
+    constraint: options.Constraint = None,
+    tracking_metric: options.TrackingMetric = None,
+    evaluate_trials: options.EvaluateTrials = None,
     max_trials: options.MaxTrials = None,
     max_concurrent: options.MaxConcurrent = None,
     seed: options.Seed = None,
+    warm_start: options.WarmStart = None,
+    early_stopping: options.EarlyStopping = None,
+    patience: options.Patience = None,
+    max_gpu_hours: options.MaxGpuHours = None,
+    max_cost: options.MaxCost = None,
+    price_per_gpu_hour: options.PricePerGpuHour = None,
+    retention: options.Retention = None,
     param: options.Param = None,
     range_: options.Range = None,
     setting: options.Setting = None,
@@ -182,12 +220,12 @@ def settings_from(pairs: list[str] | None, short: dict[str, Any]) -> dict[str, A
     settings = parse_pairs("--setting", pairs or ())
     for option, value in short.items():
         name = SHORT_SETTINGS[option]
-        if value is None:
+        if value is None or value == []:
             continue
+        flag, head = f"--{option.replace('_', '-')}", HEADED.get(option)
         if name in settings:
-            flag = f"--{option.replace('_', '-')}"
             raise SettingsError(f"{flag} and --setting {name} say the same; both are given", "keep one of them")
-        settings[name] = value
+        settings[name] = [parse_headed(flag, head, text) for text in value] if head else value
     return settings
 
 

@@ -33,6 +33,7 @@ from tao_automl.domain.events import (
 )
 from tao_automl.domain.experiment import Experiment
 from tao_automl.domain.job import JobState
+from tao_automl.domain.leaders import Settlement
 from tao_automl.domain.trial import TrialState
 
 ENDINGS = {
@@ -95,7 +96,9 @@ def narrate(event: Event, experiment: Experiment) -> Line:
         case BaselineSettled():
             return Line(event.at, "baseline", None, evaluation_text(event.evaluation))
         case FinalEvaluationSettled():
-            return Line(event.at, "final", None, evaluation_text(event.evaluation))
+            return Line(
+                event.at, "final", event.trial if several(experiment) else None, evaluation_text(event.evaluation)
+            )
         case FeedbackGiven():
             return Line(event.at, "callback", event.trial, "feedback_fn answered")
         case CheckpointsReleased() | CheckpointsDeleted():
@@ -111,7 +114,7 @@ def _checkpoints(event: CheckpointsReleased | CheckpointsDeleted, experiment: Ex
     trial = experiment.jobs[event.key].trial
     if isinstance(event, CheckpointsReleased):
         return Line(event.at, "retain", trial, f"{len(event.paths)} checkpoint(s) no longer needed")
-    text = f"checkpoints could not be deleted: {event.detail}" if event.detail else "checkpoints deleted"
+    text = f"checkpoints could not be deleted: {one_line(event.detail)}" if event.detail else "checkpoints deleted"
     return Line(event.at, "retain", trial, text)
 
 
@@ -121,7 +124,8 @@ def _run(
 ) -> Line:
     match event:
         case ExperimentCreated():
-            goal = f"{event.objective.direction.value} {event.objective.metric}"
+            goal = ", ".join(f"{o.direction.value} {o.metric}" for o in event.goal.objectives)
+            goal += "".join(f", keep {constraint.text}" for constraint in event.constraints)
             text = f"{event.skill} with {event.algorithm} on {event.platform}: {goal}, seed {event.seed}"
             return Line(event.at, "created", None, text)
         case RunnerAttached():
@@ -154,12 +158,32 @@ def _trial(event: TrialStarted | TrialPromoted | TrialStopRequested | TrialSettl
 
 
 def _settled_text(event: TrialSettled, experiment: Experiment) -> str:
-    metric = experiment.facts.objective.metric
-    value = "" if event.value is None else f"{metric} {number(event.value)}"
-    best = experiment.best is not None and experiment.best.event is event
+    settlement = experiment.last_settlement[event.trial]
+    won = "on the Pareto front" if several(experiment) else "new best"
+    winner = any(winner.event is event for winner in experiment.winners)
     failure = f"{event.failure.value}: " if event.failure else ""
     reason = f"{failure}{one_line(event.reason)}" if event.reason or failure else ""
-    return "  ".join(filter(None, (value, "new best" if best else "", reason)))
+    parts = (values_text(experiment, settlement), won if winner else "", broken_text(experiment, settlement), reason)
+    return "  ".join(filter(None, parts))
+
+
+def several(experiment: Experiment) -> bool:
+    """Whether there are several objectives."""
+    return len(experiment.facts.goal.objectives) > 1
+
+
+def values_text(experiment: Experiment, settlement: Settlement) -> str:
+    """``accuracy 0.91, latency 17``; empty if there is no value."""
+    values = {} if settlement.value is None else {experiment.facts.objective.metric: settlement.value}
+    values = experiment.facts.goal.values(settlement.score) if settlement.score else values
+    return ", ".join(f"{name} {number(value)}" for name, value in values.items())
+
+
+def broken_text(experiment: Experiment, settlement: Settlement) -> str:
+    """The constraints that an outcome breaks."""
+    excess = settlement.score.excess if settlement.score else ()
+    broken = [c.text for c, beyond in zip(experiment.facts.constraints, excess, strict=False) if beyond > 0]
+    return f"breaks {', '.join(broken)}" if broken else ""
 
 
 def _job(
@@ -167,9 +191,9 @@ def _job(
     experiment: Experiment,
 ) -> Line:
     job = experiment.jobs[event.spec.key if isinstance(event, JobRequested) else event.key]
-    training = job.purpose is Purpose.TRAIN
+    trials_own = job.purpose in (Purpose.TRAIN, Purpose.EVALUATE)
     kind, text = _job_words(event, experiment)
-    return Line(event.at, kind, job.trial if training else None, text, "" if training else job.purpose.value)
+    return Line(event.at, kind, job.trial if trials_own else None, text, "" if trials_own else job.purpose.value)
 
 
 def _job_words(

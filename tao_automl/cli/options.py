@@ -8,6 +8,7 @@ import typer
 from tao_automl.cli.output import Format
 
 TRAINING, SEARCH, COMPUTE = "What is trained", "How it is searched", "Where it runs"
+GOAL, LIMITS = "What is good", "When it ends, and what it keeps"
 
 Workspace = Annotated[
     Path, typer.Argument(metavar="DIR", help="The run's folder: what --workspace named.", show_default=False)
@@ -48,13 +49,92 @@ Algorithm = Annotated[
 Metric = Annotated[
     str | None,
     typer.Option(
-        help="What is optimised. (default: the skill's primary metric)", rich_help_panel=SEARCH, show_default=False
+        help="What is optimised: a metric or a formula. (default: the skill's primary metric)",
+        rich_help_panel=GOAL,
+        show_default=False,
     ),
 ]
 Direction = Annotated[
     str | None,
     typer.Option(
-        metavar="maximize|minimize", help="Needed for a metric that the skill does not declare.", rich_help_panel=SEARCH
+        metavar="maximize|minimize", help="Needed for a metric that the skill does not declare.", rich_help_panel=GOAL
+    ),
+]
+Objective = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="METRIC[:KEY=VALUE,...]",
+        help="One of several objectives, for a Pareto front, with `direction`, `weight` or `threshold`: "
+        "`latency:direction=minimize,threshold=30`. Repeatable, in place of --metric.",
+        rich_help_panel=GOAL,
+        show_default=False,
+    ),
+]
+Constraint = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TEXT",
+        help="What outcomes keep: `latency <= 20`, `accuracy >= 0.95 * baseline`. Repeatable.",
+        rich_help_panel=GOAL,
+        show_default=False,
+    ),
+]
+TrackingMetric = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="A metric that is shown beside the objectives. Repeatable.",
+        rich_help_panel=GOAL,
+        show_default=False,
+    ),
+]
+EvaluateTrials = Annotated[
+    bool | None,
+    typer.Option(
+        "--evaluate-trials/--no-evaluate-trials",
+        help="Each trial is scored by the skill's evaluate action, on the evaluation data.",
+        rich_help_panel=GOAL,
+        show_default=False,
+    ),
+]
+MaxGpuHours = Annotated[
+    float | None, typer.Option(min=0, help="The run ends after so many GPU-hours.", rich_help_panel=LIMITS)
+]
+MaxCost = Annotated[
+    float | None, typer.Option(min=0, help="The run ends once it has cost so much.", rich_help_panel=LIMITS)
+]
+PricePerGpuHour = Annotated[
+    float | None, typer.Option(min=0, help="What a GPU costs an hour; makes the cost known.", rich_help_panel=LIMITS)
+]
+Patience = Annotated[
+    int | None,
+    typer.Option(min=1, help="The run ends after so many trials without an improvement.", rich_help_panel=LIMITS),
+]
+EarlyStopping = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TYPE[:KEY=VALUE,...]",
+        help="Stops hopeless trials: `percentile:percentile=25`, `threshold`, `asha`, `curve`. Repeatable.",
+        rich_help_panel=LIMITS,
+        show_default=False,
+    ),
+]
+Retention = Annotated[
+    str | None,
+    typer.Option(
+        metavar="all|terminal|best",
+        help="Which checkpoints are kept: all, the last of each trial, or the winners'. (default: all)",
+        rich_help_panel=LIMITS,
+        show_default=False,
+    ),
+]
+WarmStart = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PATH",
+        help="The folder of an earlier run, or a CSV file of trials, to learn from. Repeatable.",
+        rich_help_panel=SEARCH,
+        show_default=False,
     ),
 ]
 MaxTrials = Annotated[

@@ -76,6 +76,7 @@ def _tell_interrupted(result: "Result", workspace: Path, signal: str) -> None:
     progress = result.progress
     of = f" of {progress['total']}" if progress["total"] is not None else ""
     best = f", best {result.metric} {result.best['metric_value']:.6g}" if result.best else ""
+    best = f", {len(result.pareto_front)} on the Pareto front" if result.pareto_front else best
     note(f"{'interrupted' if signal else 'left: the platform could not be reached'}; the jobs go on")
     note(f"  so far:    {progress['completed']}{of} trials{best}")
     note(f"  continue:  tao-automl resume {shown(workspace)}")

@@ -15,6 +15,8 @@ WORDS = {"true": True, "True": True, "false": False, "False": False, "null": Non
 SCALES = ("linear", "log", "logit", "power2")
 _NUMBER = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
 _INTEGER = re.compile(r"[-+]?\d+")
+_LIST_BEGINS = re.compile(r":(?=\s*\w+\s*=(?!=))")
+_PAIR_BEGINS = re.compile(r",(?=\s*\w+\s*=)")
 
 
 def parse_value(option: str, text: str) -> Any:
@@ -44,6 +46,16 @@ def parse_pairs(option: str, pairs: Iterable[str]) -> dict[str, Any]:
     for name, text in _split_pairs(option, pairs):
         found[name] = parse_value(f"{option} {name}", text)
     return found
+
+
+def parse_headed(option: str, head: str, text: str) -> dict[str, Any]:
+    """``percentile:percentile=25,grace=2`` as ``{head: "percentile", "percentile": 25, "grace": 2}``. A colon that no
+    ``KEY=`` follows belongs to the head: names of metrics may have some."""
+    name, *listed = _LIST_BEGINS.split(text.strip(), maxsplit=1)
+    if not name.strip():
+        raise SettingsError(f"{option}: `NAME` or `NAME:KEY=VALUE,...` is needed, got {text!r:.80}")
+    pairs = parse_pairs(f"{option} {name}", _PAIR_BEGINS.split(listed[0])) if listed else {}
+    return {head: name.strip(), **pairs}
 
 
 def parse_ranges(pairs: Iterable[str]) -> dict[str, dict[str, Any]]:

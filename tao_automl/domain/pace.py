@@ -42,8 +42,8 @@ class Pace:
         return pace
 
     def take(self, job: Job) -> None:
-        """Takes one job in, if it has ended."""
-        if job.ended is None:
+        """Takes one job in, if it has ended and was not taken yet."""
+        if job.ended is None or job.key in self.reached:
             return
         seconds = max(0.0, job.ended.ended_at - job.requested_at)
         self.first = job.requested_at if self.first is None else min(self.first, job.requested_at)
@@ -54,7 +54,7 @@ class Pace:
             self.seconds, self.units = self.seconds + seconds, self.units + self.reached[job.key] - before
         else:
             spent, count = self.others.get(job.purpose, (0.0, 0))
-            self.others[job.purpose] = (spent + seconds, count + 1)
+            self.others[job.purpose], self.reached[job.key] = (spent + seconds, count + 1), 0
         if job.purpose in (Purpose.TRAIN, Purpose.EVALUATE):
             self.trial_seconds += seconds
             if job.trial != DEFAULT_TRIAL:

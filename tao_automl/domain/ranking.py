@@ -32,8 +32,13 @@ def dominates(a: Score, b: Score) -> bool:
 
 
 def front(scores: Sequence[Score]) -> list[int]:
-    """The places of those that no other dominates, in order."""
-    return [i for i, score in enumerate(scores) if not any(dominates(other, score) for other in scores)]
+    """The places of those that no other dominates, in order. What dominates another comes before it when sorted, so
+    that each is compared with the front so far only."""
+    found: list[int] = []
+    for i in sorted(range(len(scores)), key=lambda i: (scores[i].violation, scores[i].costs or (scores[i].cost,))):
+        if not any(dominates(scores[k], scores[i]) for k in found):
+            found.append(i)
+    return sorted(found)
 
 
 def _pareto_ranks(scores: Sequence[Score]) -> list[Rank]:

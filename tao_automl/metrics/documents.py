@@ -60,8 +60,8 @@ class DocumentReader:
 
 
 class SummaryReader(DocumentReader):
-    """The same for ``wandb-summary.json``: the last value of each metric that was logged. Newer versions of wandb do not
-    write it for offline runs."""
+    """The same for ``wandb-summary.json``: the last value of each metric that was logged. Newer versions of wandb
+    do not write it for offline runs."""
 
     def close(self) -> Sequence[Found]:
         content = parse("\n".join(self._lines))

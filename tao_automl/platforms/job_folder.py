@@ -1,6 +1,5 @@
 """The folder of a job on a file system: what is in it, and how it is written so that a crash leaves no half of it."""
 
-import contextlib
 import json
 import os
 import re
@@ -131,8 +130,12 @@ class JobFolder:
             if not self._holds(path):
                 raise PlatformRejected(f"{path}: it does not lie below the results of {self.path.name}")
         for path in named:
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            try:
                 (self.results / path).unlink()
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except IsADirectoryError:
+                raise PlatformRejected(f"{path}: it is a folder of {self.path.name}, and no file") from None
 
     def _holds(self, name: str) -> bool:
         home = _home(self.results)

@@ -35,6 +35,7 @@ def chart_data(report: Report, importance: Importance, shown: list[Trial]) -> di
     return {
         "metric": report.metric,
         "maximize": report.maximize,
+        "unit": report.unit or "unit",
         "total": len(report.trials),
         "best": next((k for k, trial in enumerate(shown) if report.is_best(trial)), None),
         "bestValue": report.best.value if report.best else None,

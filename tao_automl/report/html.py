@@ -10,15 +10,9 @@ from typing import Any, TypeAlias
 from tao_automl.report.chart_data import chart_data, shown_trials
 from tao_automl.report.importance import importance_of
 from tao_automl.report.markup import Markup, join, script_json
+from tao_automl.report.page_front import front_part
 from tao_automl.report.page_head import cards, header, navigation, title
-from tao_automl.report.page_sections import (
-    best_part,
-    chart,
-    failures_part,
-    front_part,
-    importance_part,
-    space_part,
-)
+from tao_automl.report.page_sections import best_part, chart, failures_part, importance_part, space_part
 from tao_automl.report.page_trials import trials_part, without_script
 from tao_automl.report.reading import read_report
 from tao_automl.report.shapes import Report
@@ -45,11 +39,11 @@ def render_html(result: Mapping[str, Any]) -> str:
     script = '(() => {\n"use strict";\n' + "\n".join(_file(f"{name}.js") for name in SCRIPTS) + "})();"
     progress, *charts = _charts(report)
     parts: list[Part] = [
+        ("front", "Pareto front", front_part(report)),
         progress,
         ("importance", "Importance", importance_part(report, importance)),
         ("best", "Best", best_part(report, importance)),
         *charts,
-        ("front", "Pareto front", front_part(report)),
         ("failures", "Failures", failures_part(report)),
         ("trials", "Trials", trials_part(report, importance, trials)),
         ("space", "Settings", space_part(report)),

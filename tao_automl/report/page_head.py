@@ -7,13 +7,13 @@ from tao_automl.report.shapes import Evaluation, Report
 from tao_automl.report.timeline import first_start
 from tao_automl.report.wording import (
     best_note,
-    better_is,
     duration,
     evaluation_note,
     figure,
     gain,
     gain_sentence,
     hours,
+    objectives_title,
     ordered_counts,
     trials_sentence,
     verdict,
@@ -60,18 +60,34 @@ def cards(report: Report) -> Markup:
     return tag(
         "section",
         _card("Baseline", report.baseline.value, evaluation_note(report.baseline)),
-        _card("Best trial", best.value if best else None, best_note(report), "best" if best else ""),
-        _card("Final evaluation", report.final.value, evaluation_note(report.final), chip=_chip(report, maximize)),
+        _front_card(report)
+        if report.several
+        else _card("Best trial", best.value if best else None, best_note(report), "best" if best else ""),
+        _card(_final_name(report), report.final.value, evaluation_note(report.final), chip=_chip(report, maximize)),
         _trials_card(report),
         _effort_card(report),
         class_="cards",
-        aria_label=f"Results: {report.metric}, {better_is(maximize)}",
+        aria_label=f"Results: {objectives_title(report)}",
     )
 
 
 def _card(name: str, value: float | None, words: str, class_: str = "", chip: Markup | None = None) -> Markup:
     number = tag("p", figure(value), chip and " ", chip, class_="figure" if value is not None else "figure none")
     return tag("div", tag("h3", name), number, tag("p", words, class_="note"), class_=f"card {class_}".strip())
+
+
+def _front_card(report: Report) -> Markup:
+    names = " and ".join(objective.metric for objective in report.objectives)
+    count = tag("p", f"{len(report.front)} trial{'' if len(report.front) == 1 else 's'}", class_="figure")
+    words = (
+        f"no other trial is better in {names} at the same time" if report.front else report.why_no_best or "none yet"
+    )
+    return tag("div", tag("h3", "Pareto front"), count, tag("p", words, class_="note"), class_="card best")
+
+
+def _final_name(report: Report) -> str:
+    of = f", trial {report.final.rec}" if report.several and report.final.rec else ""
+    return f"Final evaluation{of}"
 
 
 def _chip(report: Report, maximize: bool) -> Markup | None:
@@ -111,8 +127,8 @@ def _slug(status: str) -> str:
 def _effort_card(report: Report) -> Markup:
     progress = report.progress
     words = []
-    if progress.epochs is not None:
-        words.append(f"{progress.epochs:,.0f} epoch{'' if progress.epochs == 1 else 's'} trained")
+    if progress.epochs is not None and report.unit:
+        words.append(f"{progress.epochs:,.0f} {report.unit}{'' if progress.epochs == 1 else 's'} trained")
     if progress.gpu_hours is not None:
         words.append(f"{hours(progress.gpu_hours)} GPU hours")
     if progress.cost is not None:

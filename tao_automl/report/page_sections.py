@@ -11,7 +11,6 @@ from tao_automl.report.values import as_text, same, text
 from tao_automl.report.wording import (
     condition_text,
     factor,
-    figure,
     flat,
     percent_share,
     range_text,
@@ -86,7 +85,8 @@ def importance_part(report: Report, importance: Importance) -> Markup | None:
     if not importance.trials:
         return None
     named = {parameter.key: parameter for parameter in report.searched}
-    hint = f"PED-ANOVA over {importance.trials} trials, beyond what chance would show"
+    of = f"for {report.metric}, " if report.several else ""
+    hint = f"{of}PED-ANOVA over {importance.trials} trials, beyond what chance would show"
     if not importance.shares:
         body = tag("p", f"Not known: {importance.reason}.", class_="empty")
         return part("importance", "Parameter importance", body, kind="half")
@@ -130,16 +130,6 @@ def _failure(failures: Failures, most: int) -> Markup:
     return tag("div", bar, tag("dl", *terms), class_="failure")
 
 
-def front_part(report: Report) -> Markup | None:
-    """The Pareto front's trials with all their objectives."""
-    if not report.front:
-        return None
-    metrics = list(dict.fromkeys(name for row in report.front_objectives for name in row))
-    members = zip(report.front, report.front_objectives, strict=True)
-    rows = [[best.rec, *(numeric(figure(row.get(name))) for name in metrics)] for best, row in members]
-    return part("front", "Pareto front", table(("Trial", *map(numeric_head, metrics)), rows))
-
-
 def space_part(report: Report) -> Markup:
     """The search space, and what was asked for."""
     rows = [_space_row(parameter) for parameter in report.parameters]
@@ -178,6 +168,7 @@ def _files(report: Report) -> Markup:
         "Workspace": report.workspace,
         "Best checkpoint": best.checkpoint if best else "",
         "Best results": best.results_path if best else "",
+        "Best spec": best.spec_path if best else "",
         "Baseline record": report.baseline.record_path if report.baseline.value is not None else "",
         "Final record": report.final.record_path if report.final.value is not None else "",
     }

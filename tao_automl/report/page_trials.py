@@ -8,7 +8,7 @@ from tao_automl.report.markup import Markup, numeric, numeric_head, tag
 from tao_automl.report.page_sections import part
 from tao_automl.report.shapes import SUCCEEDED, Parameter, Report, Trial
 from tao_automl.report.values import number
-from tao_automl.report.wording import duration, figure, spec_value, trial_budget, trial_time
+from tao_automl.report.wording import duration, figure, keeps, spec_value, trial_budget, trial_time
 
 COLUMNS = 4
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 800, 220, 60, 24
@@ -19,7 +19,10 @@ def trials_part(report: Report, importance: Importance, trials: list[Trial]) -> 
     if not report.trials:
         return None
     shown = ordered_parameters(report, importance)[:COLUMNS]
-    numbers = [middle(report.metric, 24), "Budget", *(middle(p.label, 24) for p in shown), "Time"]
+    others = [*(objective.metric for objective in report.objectives[1:]), *report.tracking]
+    kept = ["Keeps constraints"] if report.constraints else []
+    measures = [middle(name, 24) for name in (report.metric, *others)]
+    numbers = [*measures, *kept, "Budget", *(middle(p.label, 24) for p in shown), "Time"]
     heads = [*(tag("th", name, scope="col") for name in ("Trial", "Status")), *map(numeric_head, numbers)]
     rank = {trial.index: place for place, trial in enumerate(report.ranked())}
     places = sorted(range(len(trials)), key=lambda k: rank.get(trials[k].index, len(rank)))
@@ -39,6 +42,9 @@ def _row(report: Report, trial: Trial, place: int, shown: list[Parameter]) -> Ma
         tag("th", "★ " if best else None, trial.rec, scope="row", data_v=trial.index),
         tag("td", tag("span", trial.status, class_=f"s s-{trial.status if trial.status.isalpha() else 'other'}")),
         _number(trial.value, figure(trial.value)),
+        *(_metric(trial.objectives.get(objective.metric)) for objective in report.objectives[1:]),
+        *(_metric(trial.tracking.get(name)) for name in report.tracking),
+        tag("td", keeps(trial)) if report.constraints else None,
         _number(trial.budget, trial_budget(trial)),
         *(_spec(trial, parameter) for parameter in shown),
         _number(seconds, duration(seconds)),
@@ -50,6 +56,10 @@ def _row(report: Report, trial: Trial, place: int, shown: list[Parameter]) -> Ma
 
 def _number(value: float | None, words: str) -> Markup:
     return tag("td", words, class_="num", data_v=value)
+
+
+def _metric(value: float | None) -> Markup:
+    return _number(value, figure(value))
 
 
 def _spec(trial: Trial, parameter: Parameter) -> Markup:

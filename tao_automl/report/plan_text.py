@@ -25,7 +25,8 @@ from tao_automl.report.wording import (
 _RUNS = ("skill", "action", "platform", "image")
 _SEARCH = ("algorithm", "budget", "max_concurrent", "metric", "direction")
 _OTHERS = ("gpus", "nodes", "workspace", "dataset", "settings", "parameters", "fixed", "first_batch", "estimate")
-_KNOWN = frozenset((*_RUNS, *_SEARCH, *_OTHERS, "baseline", "final_evaluation", "notes", "blockers"))
+_MORE = ("baseline", "final_evaluation", "notes", "blockers", "objectives", "constraints", "token")
+_KNOWN = frozenset((*_RUNS, *_SEARCH, *_OTHERS, *_MORE))
 _BATCH = 12
 
 Rows = list[tuple[str, Cell]]
@@ -45,7 +46,7 @@ def plan_parts(plan: Mapping[str, Any], width: int) -> Iterator[RenderableType]:
     """The parts of the page, top to bottom; a key that no part knows is shown with the search's settings."""
     parameters = _parameters(plan)
     unknown = {key: value for key, value in plan.items() if key not in _KNOWN}
-    search = named({key: plan[key] for key in _SEARCH if key in plan})
+    search = named({key: plan[key] for key in _SEARCH if key in plan}) + goal(plan)
     said = {name for name, _ in search} | {name for name, _ in _words(mapping(plan.get("budget")))}
     batch = rows(plan.get("first_batch"))
     yield Text.assemble(("Launch review", HEAD), ("   nothing has been started", DIM))
@@ -119,7 +120,27 @@ def where(plan: Mapping[str, Any]) -> Rows:
     if gpus is not None:
         shape = f"{gpus:g} GPU{'' if gpus == 1 else 's'}" if gpus else "no GPU"
         found.append(("each job", shape + (f" on each of {nodes:g} nodes" if nodes and nodes > 1 else "")))
-    return found + ([("workspace", text(plan["workspace"] or "not chosen"))] if "workspace" in plan else [])
+    found += [("workspace", text(plan["workspace"] or "not chosen"))] if "workspace" in plan else []
+    return found + named({"plan_token": plan.get("token")})
+
+
+def goal(plan: Mapping[str, Any]) -> Rows:
+    """What a configuration is judged by, where that is more than one metric."""
+    found: Rows = []
+    objectives = rows(plan.get("objectives"))
+    if len(objectives) > 1:
+        found.append(("objectives", ", ".join(_objective(row) for row in objectives)))
+    kept = ", ".join(text(constraint, 80) for constraint in items(plan.get("constraints")))
+    return found + ([("constraints", kept)] if kept else [])
+
+
+def _objective(row: Mapping[str, Any]) -> str:
+    """``latency (minimize, weight 2, threshold 20)``."""
+    extra = {"weight": number(row.get("weight")), "threshold": number(row.get("threshold"))}
+    said = [
+        f"{name} {value:g}" for name, value in extra.items() if value is not None and (name, value) != ("weight", 1)
+    ]
+    return f"{text(row.get('metric'), 40)} ({', '.join([text(row.get('direction'), 10), *said])})"
 
 
 def data(dataset: Mapping[str, Any]) -> Rows:

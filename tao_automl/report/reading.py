@@ -5,8 +5,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from tao_automl.report.labels import short_names
-from tao_automl.report.shapes import FAILED, Best, Evaluation, Failures, Parameter, Progress, Report, Span, Trial
-from tao_automl.report.values import count, items, mapping, number, rows, same, text
+from tao_automl.report.shapes import (
+    FAILED,
+    Best,
+    Evaluation,
+    Failures,
+    Objective,
+    Parameter,
+    Progress,
+    Report,
+    Span,
+    Trial,
+)
+from tao_automl.report.values import as_text, count, items, mapping, number, rows, same, text
 
 
 def read_report(result: Mapping[str, Any]) -> Report:
@@ -20,15 +31,20 @@ def read_report(result: Mapping[str, Any]) -> Report:
         reason=text(result.get("failure_reason")),
         metric=text(result.get("metric"), 80) or "metric",
         maximize=result.get("direction") == "maximize",
+        objectives=_objectives(result),
+        constraints=tuple(text(row.get("text"), 120) for row in rows(result.get("outcome_constraints"))),
+        tracking=tuple(text(name, 80) for name in items(result.get("tracking_metrics"))[:8]),
+        unit=text(result.get("unit", "epoch"), 20),
         skill=text(result.get("skill"), 120),
         platform=text(result.get("platform"), 80),
         workspace=text(result.get("workspace")),
         algorithm=text(progress.get("algorithm") or mapping(result.get("algorithm_state")).get("algorithm"), 80),
         best=_best(mapping(result.get("best"))),
+        why_no_best=text(result.get("best_reason")),
         front=tuple(best for row in front if (best := _best(row))),
-        front_objectives=tuple(_numbers(row.get("objective_values")) for row in front if _best(row)),
         baseline=_evaluation(result, "baseline", "comparison_to_best"),
         final=_evaluation(result, "final_evaluation", "comparison_to_baseline"),
+        finals=_finals(result),
         progress=_progress(progress),
         counts=Counter(trial.status for trial in trials),
         trials=trials,
@@ -36,6 +52,19 @@ def read_report(result: Mapping[str, Any]) -> Report:
         parameters=_parameters(rows(result.get("search_space")), trials),
         settings=mapping(result.get("settings")),
     )
+
+
+def _objectives(result: Mapping[str, Any]) -> tuple[Objective, ...]:
+    """As listed; results of before had one."""
+    return tuple(
+        Objective(metric=text(row.get("metric"), 80) or "metric", maximize=row.get("direction") == "maximize")
+        for row in rows(result.get("objectives"))[:16] or [result]
+    )
+
+
+def _finals(result: Mapping[str, Any]) -> tuple[Evaluation, ...]:
+    members = rows(mapping(result.get("final_evaluation")).get("members"))
+    return tuple(_read_evaluation(result, row, "comparison_to_baseline") for row in members)
 
 
 def _trial(index: int, entry: Mapping[str, Any]) -> Trial:
@@ -51,6 +80,8 @@ def _trial(index: int, entry: Mapping[str, Any]) -> Trial:
         curve=curve,
         spans=_spans(entry),
         objectives=_numbers(entry.get("objective_values")),
+        tracking=_numbers(entry.get("tracking")),
+        feasible=found if isinstance(found := entry.get("feasible"), bool) else None,
         origin=text(entry.get("origin"), 40),
         parent=text(entry.get("parent"), 40),
         job_id=text(entry.get("job_id"), 200),
@@ -59,8 +90,17 @@ def _trial(index: int, entry: Mapping[str, Any]) -> Trial:
         failure_reason=text(entry.get("failure_reason")),
         advice=text(entry.get("advice")),
         log_path=text(entry.get("log_path")),
-        adjustments=tuple(text(adjustment) for adjustment in items(entry.get("adjustments"))[:20]),
+        adjustments=tuple(_adjustment(change) for change in items(entry.get("adjustments"))[:20]),
     )
+
+
+def _adjustment(change: object) -> str:
+    """``train.batch_size 64 → 10: 64 x 1 is more than the 10 samples``."""
+    row = mapping(change)
+    if "key" not in row:
+        return text(change)
+    reason = f": {row['reason']}" if row.get("reason") else ""
+    return text(f"{as_text(row['key'])} {as_text(row.get('from'))} → {as_text(row.get('to'))}{reason}")
 
 
 def _pair(point: object) -> tuple[float, float] | None:
@@ -91,25 +131,37 @@ def _best(row: Mapping[str, Any]) -> Best | None:
     return Best(
         rec=text(row.get("rec_id"), 40),
         value=number(row.get("metric_value")),
+        objectives=_numbers(row.get("objective_values")),
+        tracking=_numbers(row.get("tracking")),
+        sem=number(row.get("sem")),
         budget=number(row.get("budget")),
         specs=mapping(row.get("specs")),
         checkpoint=text(row.get("checkpoint")),
         results_path=text(row.get("results_path")),
+        spec_path=text(row.get("spec_path")),
     )
 
 
 def _evaluation(result: Mapping[str, Any], name: str, comparison: str) -> Evaluation:
-    row = mapping(result.get(name))
+    return _read_evaluation(result, mapping(result.get(name)), comparison)
+
+
+def _read_evaluation(result: Mapping[str, Any], row: Mapping[str, Any], comparison: str) -> Evaluation:
     metric, compared = text(row.get("metric_name"), 80), mapping(row.get(comparison))
     same_direction = compared.get("direction") in (None, result.get("direction"))
     return Evaluation(
+        rec=text(row.get("rec_id"), 40),
         metric="" if metric == text(result.get("metric"), 80) else metric,
         status=text(row.get("status"), 60) or "not_run",
         value=number(row.get("metric_value")),
         source=text(row.get("source"), 200),
         reason=text(row.get("failure_reason")),
+        note=text(row.get("note")),
         record_path=text(row.get("record_path")),
+        objectives=_numbers(row.get("objective_values")),
+        sem=number(row.get("sem")),
         delta=number(compared.get("delta")) if same_direction else None,
+        by_chance=compared.get("within_noise") is True,
     )
 
 

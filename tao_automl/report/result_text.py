@@ -10,19 +10,32 @@ from tao_automl.report.blocks import BAD, DIM, GOOD, HEAD, Cell, grid, note, pai
 from tao_automl.report.importance import Importance, importance_of, ordered_parameters
 from tao_automl.report.labels import fitted, middle
 from tao_automl.report.reading import read_report
-from tao_automl.report.shapes import FAILED, RUNNING, SUCCEEDED, Failures, Parameter, Report, Trial
+from tao_automl.report.shapes import (
+    FAILED,
+    RUNNING,
+    SUCCEEDED,
+    Best,
+    Evaluation,
+    Failures,
+    Parameter,
+    Report,
+    Trial,
+)
 from tao_automl.report.timeline import latest
 from tao_automl.report.values import same
 from tao_automl.report.wording import (
     MISSING,
     best_note,
     better_is,
+    constraints_kept,
     duration,
     evaluation_note,
     factor,
     figure,
     gain_sentence,
     hours,
+    keeps,
+    objectives_title,
     percent_share,
     range_text,
     spec_value,
@@ -56,13 +69,16 @@ def result_parts(report: Report, importance: Importance, width: int) -> Iterator
     if report.best:
         yield specs_part(report, importance, parameters, width)
     if report.front:
-        yield section("Pareto front", front_table(report))
+        yield section("Pareto front", *front_blocks(report))
     if running := [trial for trial in report.trials if trial.status == RUNNING]:
         yield section(f"Running ({len(running)})", *running_blocks(report, running))
     ranked = report.ranked()
     if ranked:
         title = f"Top {TOP} of {len(ranked)} scored trials" if len(ranked) > TOP else "Scored trials"
-        yield section(title, top_table(report, ranked[:TOP], parameters, width - 2))
+        kept = [note(constraints_kept(report))] if report.constraints else []
+        yield section(title, top_table(report, ranked[:TOP], parameters, width - 2), *kept)
+    if adjusted := list(adjusted_trials(report)):
+        yield section("Adjusted so that they can run", pairs(adjusted))
     if report.failures:
         yield section("Failures by cause", *(failure_block(failures) for failures in report.failures))
     yield section("Effort", pairs(effort(report)))
@@ -84,6 +100,8 @@ def headline(report: Report) -> RenderableType:
 
 def evaluations(report: Report) -> RenderableType:
     """Baseline, best and final evaluation under one another."""
+    if report.several:
+        return section(objectives_title(report), evaluations_of_front(report))
     best = report.best
     rows: list[Sequence[Cell]] = [
         ("baseline", figure(report.baseline.value), evaluation_note(report.baseline)),
@@ -92,6 +110,21 @@ def evaluations(report: Report) -> RenderableType:
     ]
     title = f"{report.metric} ({better_is(report.maximize)})"
     return section(title, grid(("", "value", ""), rows, right=(1,), fold=2))
+
+
+def evaluations_of_front(report: Report) -> RenderableType:
+    """The baseline, and the final evaluation of each member of the Pareto front, in all objectives."""
+    rows: list[Sequence[Cell]] = [["baseline", *_objectives(report, report.baseline), evaluation_note(report.baseline)]]
+    for final in report.finals[:TOP]:
+        rows.append([f"final, trial {final.rec}", *_objectives(report, final), evaluation_note(final)])
+    if not report.finals:
+        rows.append(["final evaluation", *_objectives(report, report.final), evaluation_note(report.final)])
+    names = [middle(objective.metric, 16) for objective in report.objectives]
+    return grid(("", *names, ""), rows, right=range(1, len(names) + 1), fold=len(names) + 1)
+
+
+def _objectives(report: Report, measured: Evaluation | Best | Trial) -> list[str]:
+    return [figure(measured.objectives.get(objective.metric)) for objective in report.objectives]
 
 
 def specs_part(report: Report, importance: Importance, parameters: list[Parameter], width: int) -> RenderableType:
@@ -128,7 +161,8 @@ def _spec_row(parameter: Parameter, value: Any, shares: Mapping[str, float], ran
 def top_table(report: Report, trials: list[Trial], parameters: list[Parameter], width: int) -> RenderableType:
     """Trials with as many of the parameters as there is room for."""
     rows = [_trial_cells(report, trial) for trial in trials]
-    heads = ["trial", "status", report.metric[:16], "budget"]
+    heads = ["trial", "status", *_measures(report), *(["keeps"] if report.constraints else []), "budget"]
+    named = len(heads)
     left = width - sum(max(len(head), *(len(row[k]) for row in rows)) + 2 for k, head in enumerate(heads))
     chosen: list[Parameter] = []
     for parameter in parameters:
@@ -139,14 +173,24 @@ def top_table(report: Report, trials: list[Trial], parameters: list[Parameter], 
         chosen.append(parameter)
     cells = [[*row, *(_cell(p, trial) for p in chosen)] for row, trial in zip(rows, trials, strict=True)]
     heads += [middle(parameter.label, 16) for parameter in chosen]
-    return grid(heads, cells, right=(0, 2, 3, *range(4, len(heads))))
+    keeps_at = {named - 2} if report.constraints else set()
+    return grid(heads, cells, right={0, *range(2, len(heads))} - keeps_at)
+
+
+def _measures(report: Report) -> list[str]:
+    """The heads of the columns with a trial's metrics."""
+    others = [objective.metric for objective in report.objectives[1:]]
+    return [middle(name, 16) for name in (report.metric, *others, *report.tracking)]
 
 
 def _trial_cells(report: Report, trial: Trial) -> list[Cell]:
     best = report.is_best(trial)
     rec = Text(f"{'★ ' if best else ''}{trial.rec}", style=HEAD if best else "")
     status = Text(trial.status, style=_WORDS.get(trial.status, ""))
-    return [rec, status, figure(trial.value), trial_budget(trial)]
+    others = [figure(trial.objectives.get(objective.metric)) for objective in report.objectives[1:]]
+    tracked = [figure(trial.tracking.get(name)) for name in report.tracking]
+    kept = [keeps(trial)] if report.constraints else []
+    return [rec, status, figure(trial.value), *others, *tracked, *kept, trial_budget(trial)]
 
 
 def _cell(parameter: Parameter, trial: Trial) -> str:
@@ -162,17 +206,41 @@ def running_blocks(report: Report, trials: list[Trial]) -> Iterator[RenderableTy
         elapsed = duration(now - trial.spans[-1].start) if trial.spans else MISSING
         reached = f"{whole(epoch or 0)} of {whole(trial.budget)}"
         rows.append([trial.rec, trial.job_status or MISSING, reached, figure(value), elapsed, middle(trial.job_id, 36)])
-    yield grid(("trial", "job", "epoch", report.metric[:16], "elapsed", "job id"), rows, right=(0, 2, 3, 4))
+    yield grid(
+        ("trial", "job", report.unit or "budget", report.metric[:16], "elapsed", "job id"), rows, right=(0, 2, 3, 4)
+    )
     if len(trials) > TOP:
         yield note(f"and {len(trials) - TOP} more")
 
 
-def front_table(report: Report) -> RenderableType:
-    """The Pareto front's trials with all their objectives."""
-    metrics = list(dict.fromkeys(name for row in report.front_objectives for name in row))
-    members = list(zip(report.front, report.front_objectives, strict=True))[:TOP]
-    rows = [[best.rec, *(figure(row.get(name)) for name in metrics)] for best, row in members]
-    return grid(("trial", *metrics), rows, right=range(len(metrics) + 1))
+def front_blocks(report: Report) -> Iterator[RenderableType]:
+    """The Pareto front's trials with all their objectives, and what is tracked beside them."""
+    metrics = list(dict.fromkeys(name for best in report.front for name in best.objectives))
+    rows = [
+        [
+            best.rec,
+            *(figure(best.objectives.get(name)) for name in metrics),
+            *(figure(best.tracking.get(name)) for name in report.tracking),
+            whole(best.budget),
+            best.spec_path.rpartition("/")[2],
+        ]
+        for best in report.front[:TOP]
+    ]
+    heads = ("trial", *(middle(name, 20) for name in (*metrics, *report.tracking)), "budget", "spec")
+    yield grid(heads, rows, right=range(len(heads) - 1))
+    if len(report.front) > TOP:
+        yield note(f"and {len(report.front) - TOP} more, in result.json")
+
+
+def adjusted_trials(report: Report) -> Iterator[tuple[str, Cell]]:
+    """What was changed in a configuration, the same change once."""
+    changed: dict[str, list[str]] = {}
+    for trial in report.trials:
+        for change in trial.adjustments:
+            changed.setdefault(change, []).append(trial.rec)
+    for change, recs in list(changed.items())[:TOP]:
+        shown = ", ".join(recs[:8]) + (", …" if len(recs) > 8 else "")
+        yield f"trial{'s' if len(recs) > 1 else ''} {shown}", change
 
 
 def failure_block(failures: Failures) -> RenderableType:
@@ -192,8 +260,8 @@ def effort(report: Report) -> list[tuple[str, Cell]]:
         rows.append(("algorithm", report.algorithm))
     left = f", about {duration(progress.eta_s)} to go" if progress.eta_s else ""
     rows.append(("time", duration(progress.elapsed_s) + left))
-    if progress.epochs is not None:
-        rows.append(("epochs trained", f"{progress.epochs:,.0f}"))
+    if progress.epochs is not None and report.unit:
+        rows.append((f"{report.unit}s trained", f"{progress.epochs:,.0f}"))
     if progress.gpu_hours is not None:
         rows.append(("GPU hours", hours(progress.gpu_hours)))
     if progress.cost is not None:
@@ -209,6 +277,8 @@ def places(report: Report) -> Iterator[tuple[str, Cell]]:
         yield "best checkpoint", report.best.checkpoint
     if report.best and report.best.results_path:
         yield "best results", report.best.results_path
+    if report.best and report.best.spec_path:
+        yield "best spec", report.best.spec_path
     for name, evaluation in (("baseline record", report.baseline), ("final record", report.final)):
         if evaluation.record_path and evaluation.value is not None:
             yield name, evaluation.record_path

@@ -65,6 +65,8 @@ class Trial:
     curve: tuple[tuple[float, float], ...]
     spans: tuple[Span, ...]
     objectives: Mapping[str, float]
+    tracking: Mapping[str, float]
+    feasible: bool | None
     origin: str
     parent: str
     job_id: str
@@ -91,27 +93,45 @@ class Trial:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """The baseline or the final evaluation; `delta` is its comparison as recorded, None where there is none or where it
-    has another direction than the search. `metric` is its metric's name if that is not the search's."""
+    has another direction than the search. `metric` is its metric's name if that is not the search's. `by_chance`: the
+    difference lies within the noise. `rec` is the trial that was evaluated, if it was one."""
 
+    rec: str
     status: str
     metric: str
     value: float | None
     source: str
     reason: str
+    note: str
     record_path: str
+    objectives: Mapping[str, float]
+    sem: float | None
     delta: float | None
+    by_chance: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Best:
-    """The winner."""
+    """The winner, or a member of the Pareto front."""
 
     rec: str
     value: float | None
+    objectives: Mapping[str, float]
+    tracking: Mapping[str, float]
+    sem: float | None
     budget: float | None
     specs: Mapping[str, Any]
     checkpoint: str
     results_path: str
+    spec_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What is optimised, and which way it gets better."""
+
+    metric: str
+    maximize: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,21 +160,27 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A whole result. `counts` maps a trial status to how many trials have it."""
+    """A whole result. `counts` maps a trial status to how many trials have it. `unit` is what budgets count, empty if
+    every training is a whole one. `metric` and `maximize` are the first of the `objectives`."""
 
     status: str
     reason: str
     metric: str
     maximize: bool
+    objectives: tuple[Objective, ...]
+    constraints: tuple[str, ...]
+    tracking: tuple[str, ...]
+    unit: str
     skill: str
     platform: str
     workspace: str
     algorithm: str
     best: Best | None
+    why_no_best: str
     front: tuple[Best, ...]
-    front_objectives: tuple[Mapping[str, float], ...]
     baseline: Evaluation
     final: Evaluation
+    finals: tuple[Evaluation, ...]  # of the Pareto front
     progress: Progress
     counts: Mapping[str, int]
     trials: tuple[Trial, ...]
@@ -166,14 +192,25 @@ class Report:
     def searched(self) -> tuple[Parameter, ...]:
         return tuple(parameter for parameter in self.parameters if parameter.searched)
 
+    @property
+    def several(self) -> bool:
+        """Whether there are several objectives."""
+        return len(self.objectives) > 1
+
     def is_best(self, trial: Trial) -> bool:
-        return self.best is not None and trial.rec == self.best.rec
+        """Whether it is the winner, or one of the Pareto front."""
+        return any(trial.rec == best.rec for best in ((self.best,) if self.best else self.front))
 
     def cost(self, value: float) -> float:
         """The metric with its sign such that less is better."""
         return -value if self.maximize else value
 
     def ranked(self) -> list[Trial]:
-        """Scored trials, the winner first, then successful ones, then the others, each group by its metric."""
+        """Scored trials, the winners first, then successful ones, then the others, each group by its metric; those
+        that break a constraint come last in their group."""
         scored = [trial for trial in self.trials if trial.scored]
-        return sorted(scored, key=lambda t: (not self.is_best(t), t.status != SUCCEEDED, self.cost(t.value or 0.0)))
+        best = {trial.index for trial in scored if self.is_best(trial)}
+        return sorted(
+            scored,
+            key=lambda t: (t.index not in best, t.status != SUCCEEDED, t.feasible is False, self.cost(t.value or 0.0)),
+        )

@@ -69,22 +69,30 @@ def _percent(share: float) -> str:
 def gain_sentence(report: Report) -> str:
     """What the search was worth, by the comparison that the run itself recorded; empty without one."""
     if report.final.delta is not None:
-        return f"The final evaluation is {_than_baseline(report, report.final.delta)}"
+        of = f" of trial {report.final.rec}" if report.several else ""
+        return f"The final evaluation{of} is {_than_baseline(report, report.final, report.final.delta)}"
     if report.baseline.delta is not None:
-        return f"The best trial is {_than_baseline(report, report.baseline.delta)}"
+        return f"The best trial is {_than_baseline(report, report.baseline, report.baseline.delta)}"
     return ""
 
 
-def _than_baseline(report: Report, delta: float) -> str:
+def _than_baseline(report: Report, compared: Evaluation, delta: float) -> str:
     word, amount = gain(report.baseline.value, delta, report.maximize)
-    return f"{word} than the baseline {amount}" if amount else "as good as the baseline"
+    noise = ", which may be chance: it lies within the noise of the measurement" if compared.by_chance else ""
+    metric = f" in {report.metric}" if report.several else ""
+    return f"{word} than the baseline{metric} {amount}{noise}" if amount else "as good as the baseline"
 
 
 def best_note(report: Report) -> str:
     """Which trial the winner is and what its metric was measured on."""
     if not report.best:
         return "none"
-    return f"trial {report.best.rec}{_after(report.best.budget, report)}, measured during the search"
+    trained = f"trial {report.best.rec}{_after(report.best.budget, report)}"
+    return f"{trained}, measured during the search{_error(report.best.sem)}"
+
+
+def _error(sem: float | None) -> str:
+    return f", standard error {sem:.2g}" if sem is not None else ""
 
 
 def percent_share(share: float) -> str:
@@ -101,6 +109,7 @@ def evaluation_note(evaluation: Evaluation) -> str:
     if evaluation.value is None:
         return f"{status}: {evaluation.reason}" if evaluation.reason else status
     source = f"{status}, {evaluation.source}" if evaluation.source else status
+    source += _error(evaluation.sem) + (f" ({evaluation.note})" if evaluation.note else "")
     return f"{evaluation.metric}: {source}" if evaluation.metric else source
 
 
@@ -128,7 +137,10 @@ def verdict(report: Report) -> str:
         found = f"Best {report.metric} {figure(report.best.value)}, trial {report.best.rec}"
         return f"{found}{_after(report.best.budget, report)}"
     if report.front:
-        return f"No single best trial: {len(report.front)} trials form the Pareto front"
+        form = "trials form" if len(report.front) > 1 else "trial forms"
+        return f"No single best trial: {len(report.front)} {form} the Pareto front"
+    if report.why_no_best and any(trial.scored for trial in report.trials):
+        return f"{report.why_no_best[:1].upper()}{report.why_no_best[1:]}"
     if any(trial.status == "running" for trial in report.trials):
         return "No trial has finished yet"
     return "No trial succeeded, so there is no best configuration" if report.trials else "No trial was started"
@@ -137,11 +149,29 @@ def verdict(report: Report) -> str:
 def _after(budget: float | None, report: Report) -> str:
     """Names the budget only where trials have different ones."""
     budgets = {trial.budget for trial in report.trials if trial.budget is not None}
-    return f" after {epochs(budget)}" if budget is not None and len(budgets | {1.0}) > 1 else ""
+    return f" after {units(budget, report)}" if budget is not None and len(budgets | {1.0}) > 1 else ""
 
 
-def epochs(budget: float | None) -> str:
-    return f"{whole(budget)} epoch{'' if budget == 1 else 's'}"
+def units(budget: float | None, report: Report) -> str:
+    """``9 epochs``, in the run's own unit."""
+    return f"{whole(budget)} {report.unit or 'unit'}{'' if budget == 1 else 's'}"
+
+
+def objectives_title(report: Report) -> str:
+    """``accuracy (higher is better), latency (lower is better)``."""
+    return ", ".join(f"{objective.metric} ({better_is(objective.maximize)})" for objective in report.objectives)
+
+
+def keeps(trial: Trial) -> str:
+    """Whether a trial keeps the outcome constraints."""
+    return MISSING if trial.feasible is None else "yes" if trial.feasible else "no"
+
+
+def constraints_kept(report: Report) -> str:
+    """``5 of 12 scored trials keep latency <= 20 and accuracy >= 0.9``."""
+    judged = [trial for trial in report.trials if trial.scored and trial.feasible is not None]
+    kept = sum(trial.feasible is True for trial in judged)
+    return f"{kept} of {len(judged)} scored trials keep {' and '.join(report.constraints)}"
 
 
 def range_text(parameter: Parameter, longest: int = 60) -> str:

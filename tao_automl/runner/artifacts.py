@@ -63,7 +63,8 @@ def _write_all(experiment: Experiment, result: Result, workspace: Path, now: flo
 
 def _delete_others(workspace: Path, current: set[str]) -> None:
     """A winner of before is not to be taken for one of now."""
-    found = [workspace / BEST, workspace / BEST_SPEC, *(workspace / OTHER_SPECS).glob("trial_*.yaml")]
+    specs = (*workspace.glob(f"{BEST_SPEC}.*"), *(workspace / OTHER_SPECS).glob("trial_*"))
+    found = [workspace / BEST, *specs]
     for path in found:
         if path.relative_to(workspace).as_posix() not in current:
             path.unlink(missing_ok=True)

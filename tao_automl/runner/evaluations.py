@@ -186,5 +186,5 @@ def _objective_values(experiment: Experiment, found: _Measured) -> dict[str, flo
     return {
         objective.metric: value
         for objective in experiment.facts.goal.objectives
-        if (value := values.get(objective.metric, objective.measure(values))) is not None
+        if (value := objective.measure(values)) is not None
     }

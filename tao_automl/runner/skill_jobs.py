@@ -17,6 +17,7 @@ from tao_automl.bank import (
     spec_file,
 )
 from tao_automl.bank.checkpoints import all_checkpoints, latest_checkpoint
+from tao_automl.bank.spec import known_properties
 from tao_automl.bank.spec_tree import lookup
 from tao_automl.domain.events import Purpose
 from tao_automl.domain.experiment import Job
@@ -63,14 +64,17 @@ class SkillJobs:
         values: dict[str, Any] = dict(self.data.get(self.action, {})) | self._shape()
         if self.fidelity:
             values[self.fidelity.key] = budget
-        values |= {str(change["key"]): change["to"] for change in self.adjustments(params)}
+        changes = {str(change["key"]): change["to"] for change in self.adjustments(params)}
+        values |= changes
+        params = {name: changes.get(name, value) for name, value in params.items()}
         resume_key = self._action(self.action).input_key("resume")
         if resume and resume_key:
             values[resume_key] = f"../{resume.job}/{RESULTS}/{resume.checkpoint}"
         return self._render(self.action, self.overrides.get(self.action, {}), params, values)
 
     def adjustments(self, params: JsonObject) -> Sequence[JsonObject]:
-        """A batch that the data cannot fill would make no step: it is made as small as the data."""
+        """A batch that the data cannot fill would make no step: it is made as small as the data, if the schema permits
+        that."""
         batch, count = self.skill.batch, self.sample_count
         if batch is None or count is None:
             return ()
@@ -79,7 +83,8 @@ class SkillJobs:
         shards = max(1, self.gpus * self.nodes) if batch.per == "gpu" else 1
         if not isinstance(size, int) or size * shards <= count:
             return ()
-        capped = max(1, count // shards)
+        leaf = known_properties(self.skill, self.action).get(batch.key)
+        capped = next((n for n in range(count // shards, 0, -1) if leaf is None or not leaf.problem(n)), size)
         if capped == size:
             return ()
         reason = f"{size} x {shards} is more than the {count} samples: an epoch would have no step"

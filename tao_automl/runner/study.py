@@ -159,6 +159,8 @@ def create_study(
     spec_overrides: Mapping[str, Any] | None = None,
 ) -> Study:
     """A new study over the search space of a skill. Arguments as in `RunArguments`; nothing is launched, ever."""
+    if "trackers" in (settings or {}):
+        raise SettingsError("a study tells no trackers", "`export_run` tells them at any time: see docs/tracking.md")
     arguments = Arguments(
         skill_dir=str(skill_dir),
         action="train",

@@ -4,17 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from tao_automl.bank import dump_yaml, flatten, nest
+from tao_automl.bank import dump_spec, flatten, nest, parse_spec
 from tao_automl.domain.events import Purpose
 from tao_automl.domain.experiment import Experiment, Job
 from tao_automl.domain.leaders import Settlement
 from tao_automl.domain.ranking import ranks
 from tao_automl.runner.outcomes import adjustments, checkpoint, job_of, outcome, results_path
-from tao_automl.runner.skill_jobs import SPEC_FILE
 
-BEST_SPEC = "best_spec.yaml"
+BEST_SPEC = "best_spec"
 OTHER_SPECS = "specs"
 
 
@@ -48,6 +45,8 @@ def front_entries(experiment: Experiment, workspace: Path) -> list[dict[str, Any
 
 def nearest(experiment: Experiment) -> Settlement | None:
     """Where every scored trial breaks a constraint: the one that comes nearest to keeping them all."""
+    if experiment.best or not experiment.facts.constraints:
+        return None
     scored = [s for _, s in sorted(experiment.leaders.of_trial.items()) if s.score]
     scores = [s.score for s in scored if s.score]
     if not scores or not all(score.violation for score in scores):
@@ -92,7 +91,8 @@ def _many(experiment: Experiment) -> bool:
 def spec_name(experiment: Experiment, settlement: Settlement) -> str:
     """The file in the workspace with the spec that trains this outcome again."""
     best = experiment.best is not None and experiment.best.trial == settlement.trial
-    return BEST_SPEC if best else f"{OTHER_SPECS}/trial_{settlement.trial:04d}.yaml"
+    stem = BEST_SPEC if best else f"{OTHER_SPECS}/trial_{settlement.trial:04d}"
+    return stem + _spec_file(_first_job(experiment, settlement)).suffix
 
 
 def winning_specs(experiment: Experiment) -> Iterator[tuple[str, str]]:
@@ -107,15 +107,23 @@ def winning_specs(experiment: Experiment) -> Iterator[tuple[str, str]]:
 
 def _spec_text(experiment: Experiment, settlement: Settlement) -> str | None:
     first = _first_job(experiment, settlement)
-    text = first.spec.files.get(SPEC_FILE) if first else None
+    file = _spec_file(first)
+    text = first.spec.files.get(str(file)) if first else None
     if first is None or text is None:
         return None
-    values = flatten(yaml.safe_load(text))
+    spec: Any = parse_spec(file, text)
+    values = flatten(spec)
     above = f"../{first.spec.resume_from}/"  # of another trial, whose weights this one began with
     resumed = [key for key, value in values.items() if isinstance(value, str) and value.startswith(above)]
     fidelity = experiment.facts.fidelity
     changes = {**dict.fromkeys(resumed), **({fidelity.key: settlement.budget} if fidelity else {})}
-    return dump_yaml(nest({**values, **changes}))
+    return dump_spec(nest({**values, **changes}), file.suffix.removeprefix("."))
+
+
+def _spec_file(job: Job | None) -> Path:
+    """The name of a job's spec, which tells its format."""
+    files = job.spec.files if job else {}
+    return Path(next((name for name in files if name.startswith("spec.")), "spec.yaml"))
 
 
 def _first_job(experiment: Experiment, settlement: Settlement) -> Job | None:

@@ -54,10 +54,11 @@ class Bayesian:
 class BFBO:
     """Gaussian-process search a whole batch at a time: as many trials as there are slots, when the last batch is done.
 
-    Choose it instead of `bayesian` when trials take equally long. All outcomes of a batch are known before the next one
-    is chosen; only the first `n_init` trials, which no outcome changes, wait for nothing. A batch maximises the expected improvement of the best of its members (qLogEI): its members are chosen
-    one by one, each by the improvement that it adds to those before it, averaged over joint samples of their outcomes.
-    Being submodular, that is at least 63 % of what the best batch has (arXiv 1805.10196).
+    Choose it instead of `bayesian` when trials take equally long: all outcomes of a batch are known before the next
+    one is chosen. Only the first `n_init` trials, which no outcome changes, wait for nothing. A batch maximises the
+    expected improvement of the best of its members (qLogEI). They are chosen one by one, each by the improvement that
+    it adds to those before it, averaged over joint samples of their outcomes. As that is submodular, at least 63 % of
+    what the best batch has is reached (arXiv 1805.10196).
     """
 
     problem: Problem
@@ -87,10 +88,13 @@ def design_size(problem: Problem, n_init: int | None = None) -> int:
 
 
 def design(problem: Problem, name: str, index: int) -> Iterator[JsonObject]:
-    """A point of a scrambled Sobol sequence, moved to where the author expects good ones; then random draws."""
+    """The centre of the space, then a scrambled Sobol sequence, both moved to where the author expects good points.
+
+    What is there already is replaced by random draws.
+    """
     space = problem.space
     if 0 < space.dimension <= MAX_DIMENSION:
-        place = point(scrambled(space.dimension, problem.seed), index)
+        place = point(scrambled(space.dimension, problem.seed), index - 1) if index else [0.5] * space.dimension
         yield space.decode(expected_places(space.axes, place))
     yield from uniform(problem, name)(index)
 

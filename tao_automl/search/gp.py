@@ -7,7 +7,6 @@ known for each point. Lengthscales have a log-normal prior whose mode grows with
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -25,7 +24,7 @@ FIT_POINTS = 256  # hyperparameters are fitted to so many points at most: cubic 
 _ITERATIONS = 60
 _JITTER = 1e-8
 _LENGTH = (-0.6, 1.0)  # of the logarithm: location for one group, and spread
-_NOISE = (-4.0, 1.5)
+_NOISE = (-5.0, 1.5)
 _VARIANCE = (0.0, 1.0)
 _MEAN = (0.0, 1.0)
 
@@ -88,20 +87,6 @@ class GP:
         """The mean under each fantasy (m, fantasies), and the standard deviation (m,), at the rows of `x`."""
         half = self._half(x)
         return self.hyper.mean + half.T @ self.whitened, self._spread(half)
-
-    def lesson(self, asked: Array, meant: Array) -> tuple[Array, Array, Array]:
-        """What observing the rows of `asked` teaches of those of `meant`, each of its counterpart.
-
-        The mean and the standard deviation at `meant`, and the standard deviation by which that mean will move.
-        """
-        import numpy as np
-
-        near, far = self._half(asked), self._half(meant)
-        between = paired_covariance(self.hyper, self.groups, asked, meant) - np.einsum("ij,ij->j", near, far)
-        seen = np.sqrt(self._spread(near) ** 2 + self.hyper.noise)
-        spread = self._spread(far)
-        shift = np.clip(np.abs(between) / seen, 1e-6 * spread, spread)
-        return self.hyper.mean + far.T @ self.whitened.mean(axis=1), spread, shift
 
     def imagining(self, row: Array, draws: Array) -> "GP":
         """With an outcome at `row` that lies `draws` (fantasies,) standard deviations from the mean.
@@ -229,20 +214,8 @@ def covariance(hyper: Hyperparameters, groups: Array, a: Array, b: Array) -> Arr
     scale = 1.0 / hyper.lengths[groups]
     left, right = a * scale, b * scale
     squared = (left * left).sum(1)[:, None] + (right * right).sum(1)[None] - 2.0 * left @ right.T
-    return _matern(hyper.variance, np.maximum(squared, 0.0))
-
-
-def paired_covariance(hyper: Hyperparameters, groups: Array, a: Array, b: Array) -> Array:
-    """The same between each row of `a` and its counterpart in `b`: (n,)."""
-    difference = (a - b) / hyper.lengths[groups]
-    return _matern(hyper.variance, (difference * difference).sum(axis=1))
-
-
-def _matern(variance: float, squared: Array) -> Array:
-    import numpy as np
-
-    root = np.sqrt(5.0 * squared)
-    found: Array = variance * (1.0 + root + root * root / 3.0) * np.exp(-root)
+    root = np.sqrt(5.0 * np.maximum(squared, 0.0))
+    found: Array = hyper.variance * (1.0 + root + root * root / 3.0) * np.exp(-root)
     return found
 
 
@@ -273,12 +246,12 @@ def _cholesky(matrix: Array, variance: float) -> Array:
             jitter *= 10.0
 
 
-def telling(y: Array, most: int) -> Sequence[int]:
+def telling(y: Array, most: int) -> list[int]:
     """The places of at most `most` points, in order: a half of them the best, the others spread over the rest."""
     import numpy as np
 
     if len(y) <= most:
-        return range(len(y))
+        return list(range(len(y)))
     ranked = np.argsort(y, kind="stable")
     best, rest = ranked[: most // 2], np.sort(ranked[most // 2 :])
     spread = rest[np.linspace(0, len(rest) - 1, most - len(best)).astype(int)]

@@ -139,8 +139,7 @@ class Outlook:
             curves = curve_model(self.problem, self.trials, self.levels, address)
             if curves is not None:
                 evidence = evidence_of(self.problem, self.trials)
-                rows = curves.features.rows(evidence.points)
-                self._models = curves, feasibility_of(curves.features, rows, evidence)
+                self._models = curves, feasibility_of(curves.features, evidence)
         return self._models
 
     def _beliefs(self, curves: CurveModel, feasibility: Feasibility) -> Beliefs:
@@ -180,10 +179,10 @@ class Outlook:
         resting = [trial for trial in self.trials if self._rests(trial)]
         if not resting:
             return None
-        worth = beliefs.worth(self._points(resting))
+        worth, leader = beliefs.worth(self._points(resting)), self._leader(beliefs) if finishing else None
         offers = []
         for trial, value in zip(resting, worth, strict=True):
-            if not finishing or value > _TOLERANCE or trial.id == self._leader(beliefs):
+            if not finishing or value > _TOLERANCE or trial.id == leader:
                 above = next(level for level in self.levels if level > trial.budget)
                 offers.append((float(value) - math.log(self._left(trial)), Promote(trial=trial.id, budget=above)))
         return max(offers, key=lambda offer: offer[0], default=None)

@@ -32,8 +32,10 @@ class Stopper(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Percentile:
-    """Stops a trial if more than `percentile` percent of the others are better; of 50, the median stopping rule (Golovin et al.,
-    KDD 2017). The best score that a trial has reached is compared with the scores of all others after as much training.
+    """Stops a trial if more than `percentile` percent of the others are better.
+
+    With 50 it is the median stopping rule (Golovin et al., KDD 2017). The best score that a trial has reached is
+    compared with the scores of all others after as much training.
     """
 
     problem: Problem

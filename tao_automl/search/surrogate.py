@@ -29,7 +29,6 @@ else:
 
 FANTASIES = 16  # of what pending points turn out to be
 _WINSOR = 3.0  # bad outcomes are cut off at so many (robust) standard deviations above the median
-_LEAST_SUCCESS = 0.02  # no region is given up for its failures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,22 +60,27 @@ class Feasibility:
     """Whether training succeeds and the outcome constraints are kept.
 
     Attributes:
-        success: a model of 1 for trials that succeeded and 0 for those that failed; None if none failed.
-        kept: for each outcome constraint, a model of its scaled excess, and no excess on that scale.
+        kept: for each outcome constraint a model of its excess, and for failures, if there are any, one of 1 for trials
+            that failed and 0 for others; all scaled. With each, the number that must not be exceeded.
     """
 
-    success: gp.GP | None
     kept: tuple[tuple[gp.GP, float], ...]
 
     def log_probability(self, rows: Array) -> Array:
+        """(m,) for rows of features."""
         import numpy as np
 
         value = np.zeros(len(rows))
-        if self.success is not None:
-            value += np.log(np.clip(self.success.predict(rows)[0], _LEAST_SUCCESS, 1.0))
         for model, bound in self.kept:
-            value += log_probability_below(*model.predict(rows), bound)
+            mean, spread = model.predict(rows)
+            value += log_probability_below(mean, np.hypot(spread, math.sqrt(model.hyper.noise)), bound)
         return value
+
+    def believing(self, row: Array) -> "Feasibility":
+        """With one more trial, whose outcome is as expected."""
+        import numpy as np
+
+        return Feasibility(kept=tuple((model.imagining(row, np.zeros(1)), bound) for model, bound in self.kept))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +134,7 @@ class Surrogate:
         import numpy as np
 
         row, nothing = self.features.rows(point[None])[0], np.zeros(1)
-        kept = tuple((model.imagining(row, nothing), bound) for model, bound in self.feasibility.kept)
-        feasibility = replace(self.feasibility, kept=kept)
+        feasibility = self.feasibility.believing(row)
         if self.reference is not None or self.best is None:
             costs = tuple(model.imagining(row, nothing) for model in self.costs)
             return replace(self, costs=costs, feasibility=feasibility)
@@ -159,7 +162,7 @@ def surrogate_of(problem: Problem, evidence: Evidence, trust: float, address: tu
         features=features,
         axes=axes,
         costs=costs,
-        feasibility=feasibility_of(features, rows, evidence),
+        feasibility=feasibility_of(features, evidence),
         best=best,
         reference=reference,
         prior_weight=trust / len(rows) if informed(axes) else 0.0,
@@ -167,8 +170,11 @@ def surrogate_of(problem: Problem, evidence: Evidence, trust: float, address: tu
 
 
 def fitted(features: Features, rows: Array, y: Array, noise: Array | None = None) -> gp.GP:
-    hyper = gp.fit(features.groups, rows, y, noise)
-    return gp.condition(hyper, features.groups, rows, y, noise)
+    """A model of standardised `y` at `rows`, or at the most telling of very many."""
+    kept = gp.telling(y, gp.MOST_POINTS)
+    extra = None if noise is None else noise[kept]
+    hyper = gp.fit(features.groups, rows[kept], y[kept], extra)
+    return gp.condition(hyper, features.groups, rows[kept], y[kept], extra)
 
 
 def _targets(problem: Problem, evidence: Evidence, address: tuple[str | int, ...]) -> Array:
@@ -188,35 +194,35 @@ def scalarised(problem: Problem, costs: Array, address: tuple[str | int, ...]) -
     return chebyshev(costs, shares / shares.sum())
 
 
-def feasibility_of(features: Features, rows: Array, evidence: Evidence) -> Feasibility:
-    """Of the same `rows` as `evidence` has points."""
-    kept = []
-    for excess in evidence.excess.T:
-        scaling = Scaling.of(excess)
-        kept.append((fitted(features, rows, scaling(excess)), -scaling.shift / scaling.unit))
-    return Feasibility(success=_success(features, rows, features.rows(evidence.failed)), kept=tuple(kept))
-
-
-def _success(features: Features, rows: Array, failed: Array) -> gp.GP | None:
-    """A least-squares classifier around the rate of success; labels are too few to fit lengthscales to."""
+def feasibility_of(features: Features, evidence: Evidence) -> Feasibility:
     import numpy as np
 
-    if not len(failed):
-        return None
-    labels = np.append(np.ones(len(rows)), np.zeros(len(failed)))
-    rate = (len(rows) + 1.0) / (len(labels) + 2.0)
-    prior = gp.Hyperparameters.prior(int(features.groups.max()) + 1)
-    hyper = replace(prior, variance=0.25, noise=0.05, mean=rate)
-    return gp.condition(hyper, features.groups, np.vstack([rows, failed]), labels)
+    rows, failed = features.rows(evidence.points), features.rows(evidence.failed)
+    kept = [_limited(features, rows, excess, 0.0) for excess in evidence.excess.T if len(rows)]
+    if len(failed):
+        labels = np.append(np.zeros(len(rows)), np.ones(len(failed)))
+        kept.append(_limited(features, np.vstack([rows, failed]), labels, 0.5))
+    return Feasibility(kept=tuple(kept))
+
+
+def _limited(features: Features, rows: Array, y: Array, bound: float) -> tuple[gp.GP, float]:
+    """A model of scaled `y`, and `bound` on that scale."""
+    scaling = Scaling.of(y)
+    return fitted(features, rows, scaling(y)), (bound - scaling.shift) / scaling.unit
 
 
 def _incumbents(
     problem: Problem, evidence: Evidence, costs: Sequence[gp.GP], rows: Array, scalings: Sequence[Scaling]
 ) -> tuple[Array | None, Array | None]:
-    """What is to be improved on, by posterior means, so that luck does not count; and the reference of two costs."""
+    """What is to be improved on, by posterior means, so that luck does not count; and the reference of two costs.
+
+    What earlier runs tried outside of the space can not be proposed, and need not be improved on.
+    """
     import numpy as np
 
-    means = np.column_stack([model.predict(rows)[0] for model in costs])[(evidence.excess <= 0).all(axis=1)]
+    within = ((evidence.points >= 0) & (evidence.points <= 1)).all(axis=1)
+    useful = (evidence.excess <= 0).all(axis=1) & (within if within.any() else True)
+    means = np.column_stack([model.predict(rows)[0] for model in costs])[useful]
     if not len(means):
         return None, None
     if len(costs) == 1:

@@ -349,6 +349,37 @@ class PlatformContract(PlatformProbe):
         for path in (str(below / "real"), str(below.parent / "secret"), "/etc/passwd", "a\0b"):
             assert platform.get_job_file(handle, path).lines == (), path
 
+    def test_files_are_deleted_and_no_others(self, platform: PlatformSDK, submit: Submit) -> None:
+        script = "cd results; mkdir -p deep logs; for f in a b deep/c logs/d; do echo x > $f; done"
+        handle = submit(*shell(script))
+        self.run(platform, handle)
+        for _ in range(2):  # gone is gone
+            platform.delete_job_files(handle, ["a", "deep/c", "logs/d", "none", "none/at/all", "b/is/a/file"])
+            assert [file.path for file in platform.get_job_outputs(handle).files] == ["b"]
+        platform.delete_job_files(handle, [])
+        assert platform.get_job_status([handle])[handle].state is JobState.SUCCEEDED
+
+    def test_only_files_of_the_results_folder_are_deleted(
+        self, platform: PlatformSDK, submit: Submit, make_spec: MakeSpec
+    ) -> None:
+        script = (
+            "mkdir -p results outer; echo 1 > secret; echo 2 > outer/secret; echo 3 > results/kept;"
+            " ln -s ../outer results/there; ln -s ../secret results/out"
+        )
+        spec = make_spec(*shell(script))
+        handle = platform.create_job(spec)
+        self.run(platform, handle)
+        below = platform.get_job_outputs(handle).root
+        for path in ("../secret", "deep/../../secret", "there/secret", "..", ".", "", f"{below}/kept", "/etc/passwd"):
+            with pytest.raises(PlatformRejected):
+                platform.delete_job_files(handle, ["kept", path])
+        platform.delete_job_files(handle, ["out"])  # the link, not what it leads to
+        left = [f"../{spec.key}/{path}" for path in ("secret", "outer/secret", "results/kept")]
+        assert self.run(platform, submit("cat", *left, resume_from=spec.key)) == ["1", "2", "3"]
+
+    def test_deleting_files_of_a_job_that_is_not_there_deletes_nothing(self, platform: PlatformSDK) -> None:
+        platform.delete_job_files("contract-nobody-knows-me", ["a"])
+
     def test_a_job_continues_from_another(self, platform: PlatformSDK, submit: Submit, make_spec: MakeSpec) -> None:
         first = make_spec(*shell("mkdir -p results; echo weights > results/last"))
         self.run(platform, platform.create_job(first))

@@ -41,7 +41,8 @@ def one_of(name: str, value: str | None, allowed: Sequence[str]) -> None:
 def require(extra: str, *modules: str) -> None:
     """Raises MissingExtra if one of the modules is not there. Imports none: some take seconds."""
     for module in modules:
-        if importlib.util.find_spec(module) is None:
+        found = importlib.util.find_spec(module)
+        if found is None or found.origin is None:  # a mere folder of that name, such as W&B makes them, has no origin
             raise MissingExtra(
                 f"`{extra}` needs the package `{module}`, which is not installed", f"pip install 'tao-automl[{extra}]'"
             )

@@ -60,7 +60,6 @@ class WandbTracker:
         self._options = options
         self._folder = folder
         self._rows: dict[int, TrialRow] = {}
-        self._facts: RunFacts | None = None
         self._run: Any = None
 
     def begin(self, run: RunFacts) -> None:
@@ -88,7 +87,6 @@ class WandbTracker:
         self._run.config.update(_config(run), allow_val_change=True)
         self._run.define_metric("trial")
         self._run.define_metric("*", step_metric="trial")
-        self._facts = run
 
     def trial(self, row: TrialRow) -> None:
         self._rows[row.trial] = row

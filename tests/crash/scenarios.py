@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tao_automl.domain.events import MetricReported
-from tao_automl.domain.goal import Direction
+from tao_automl.domain.finite import finite
+from tao_automl.domain.goal import Direction, Objective, OutcomeConstraint
 from tao_automl.domain.job import JobSpec, JobState
-from tao_automl.domain.ports import Journal, Searcher
+from tao_automl.domain.json_types import JsonObject
+from tao_automl.domain.ports import Journal, Searcher, Stopper
 from tao_automl.domain.problem import Problem
 from tao_automl.domain.trial import Decision, Promote, Start, Stop, Trial, TrialState
 from tao_automl.engine.loop import Engine
-from tao_automl.engine.world import Callbacks, FileSource, Rules
+from tao_automl.engine.world import Callbacks, FileSource, Retention, Rules
 from tao_automl.errors import PlatformRejected
 from tao_automl.metrics import DocumentReader, StatusReader
 from tao_automl.runner.metric_sources import NamedReader
@@ -83,6 +85,10 @@ class Scenario:
         cancel_at: seconds after the begin at which the user cancels.
         outage: (from, to) in seconds after the begin: the platform cannot be asked.
         stopping: the searcher is made to stop trials.
+        others, constraints: of the problem.
+        more: metrics that jobs report besides the first objective.
+        stopper: whether trials are stopped early.
+        sparse: one in so many points is tried with the installed searchers; the small one is tried at all.
     """
 
     name: str
@@ -91,6 +97,13 @@ class Scenario:
     callbacks: Callable[[Problem], Callbacks] = lambda problem: Callbacks()
     evaluates: bool = False
     metric_files: Sequence[FileSource] = ()
+    evaluates_base: bool = False
+    scored_by_evaluation: bool = False
+    others: tuple[Objective, ...] = ()
+    constraints: tuple[OutcomeConstraint, ...] = ()
+    more: Callable[[JsonObject, int], dict[str, float]] = lambda params, epoch: {}
+    stopper: Callable[[Problem], Stopper | None] = lambda problem: None
+    sparse: int = 1
     stopping: bool = False
     cancel_at: float = math.inf
     outage: tuple[float, float] = (math.inf, math.inf)
@@ -104,13 +117,15 @@ class Rig:
     scenario: Scenario
     make_searcher: Callable[[Problem], Searcher]
     make_journal: MakeJournal
-    problem: Problem = field(default_factory=lambda: toy_problem(Direction.MAXIMIZE, epochs=3))
     clock: ManualClock = field(default_factory=ManualClock)
+    problem: Problem = field(init=False)
     platform: MemoryPlatform = field(init=False)
     began: float = field(init=False)
 
     def __post_init__(self) -> None:
-        model = ToyModel(problem=self.problem, epoch_seconds=2.0)
+        plain = toy_problem(Direction.MAXIMIZE, epochs=3)
+        self.problem = replace(plain, others=self.scenario.others, constraints=self.scenario.constraints)
+        model = ToyModel(problem=self.problem, epoch_seconds=2.0, more=self.scenario.more)
         self.platform = MemoryPlatform(
             clock=self.clock,
             behave=lambda spec: self.scenario.change(spec, model(spec)),
@@ -135,8 +150,13 @@ class Rig:
             platform=FusedPlatform(self.platform, fuse),
             clock=self.clock,
             jobs=ToyJobs(
-                problem=self.problem, evaluates=self.scenario.evaluates, metric_files=self.scenario.metric_files
+                problem=self.problem,
+                evaluates=self.scenario.evaluates,
+                evaluates_base=self.scenario.evaluates_base,
+                metric_files=self.scenario.metric_files,
             ),
+            stopper=self.scenario.stopper(self.problem),
+            scored_by_evaluation=self.scenario.scored_by_evaluation,
             rules=self.scenario.rules,
             callbacks=fused_callbacks(self.scenario.callbacks(self.problem), fuse),
             cancel_requested=lambda: self.clock.now() - self.began >= self.scenario.cancel_at,
@@ -163,6 +183,8 @@ class Outcome:
     reports: tuple[tuple[Any, ...], ...]
     launched: tuple[tuple[str, int], ...]
     running: tuple[str, ...]
+    left: tuple[tuple[str, tuple[str, ...]], ...]  # the files of each job
+    feedback: tuple[tuple[int, Any], ...]
 
 
 def outcome(engine: Engine, rig: Rig) -> Outcome:
@@ -179,7 +201,7 @@ def outcome(engine: Engine, rig: Rig) -> Outcome:
                 t.parent,
                 t.failure,
                 t.reason,
-                {b: s.value for b, s in t.scores.items()},
+                {b: (s.value, s.costs, s.excess) for b, s in t.scores.items()},
             )
             for t in experiment.trials
         ),
@@ -187,13 +209,20 @@ def outcome(engine: Engine, rig: Rig) -> Outcome:
             (best.trial, best.budget, best.event.value) if best else None,
             (finished.status, finished.reason) if finished else None,
             experiment.baseline,
-            experiment.final,
+            experiment.finals,
+            [(winner.trial, winner.budget) for winner in experiment.winners],
             sorted(experiment.failed_callbacks),
         ),
         reports=tuple(sorted(_reports(engine), key=repr)),
         launched=tuple(sorted(rig.platform.launched.items())),
         running=tuple(rig.platform.running),
+        left=tuple((key, _files(rig, key)) for key in sorted(rig.platform.jobs)),
+        feedback=tuple(sorted(experiment.feedback.items())),
     )
+
+
+def _files(rig: Rig, key: str) -> tuple[str, ...]:
+    return tuple(file.path for file in rig.platform.get_job_outputs(key).files)
 
 
 def _reports(engine: Engine) -> Iterator[tuple[Any, ...]]:
@@ -203,7 +232,9 @@ def _reports(engine: Engine) -> Iterator[tuple[Any, ...]]:
 
 
 def _trial_of(spec: JobSpec) -> int:
-    return int(spec.key.split("-")[1].removeprefix("t"))
+    """The base model is no trial's: -1."""
+    whose = spec.key.split("-")[1]
+    return -1 if whose == "base" else int(whose.removeprefix("t"))
 
 
 def _attempt_of(spec: JobSpec) -> int:
@@ -235,6 +266,13 @@ def flaky(spec: JobSpec, behaviour: Behaviour) -> Behaviour:
     if attempt == 1 and "baseline" in spec.key:
         return broken(0.5, INFRASTRUCTURE)
     return behaviour
+
+
+def flaky_evaluations(spec: JobSpec, behaviour: Behaviour) -> Behaviour:
+    """The first attempts at evaluating the base model and trial 1 break down, and all at evaluating trial 2."""
+    trial, training = _trial_of(spec), spec.key.split("-")[2][1:].isdecimal()
+    breaks = trial == 2 or (trial in (-1, 1) and _attempt_of(spec) == 1)
+    return broken(0.5, INFRASTRUCTURE) if breaks and not training else behaviour
 
 
 def hanging(spec: JobSpec, behaviour: Behaviour) -> Behaviour:
@@ -294,6 +332,32 @@ def all_callbacks(problem: Problem) -> Callbacks:
     )
 
 
+def telling(problem: Problem) -> Callbacks:
+    """A `feedback_fn` that has nothing usable to say about every third trial."""
+
+    def feedback_fn(rec: Any, job_id: str) -> Any:
+        if rec["rec_id"] == 1:
+            raise ValueError("cannot say")
+        return None if rec["rec_id"] % 3 == 2 else {"comment": f"{job_id} is slow", "label": "cat"}
+
+    return Callbacks(feedback_fn=feedback_fn)
+
+
+@dataclass(frozen=True, slots=True)
+class Impatient:
+    """Stops every third trial of the search as soon as it has reported something."""
+
+    problem: Problem
+
+    def stops(self, history: Sequence[Trial]) -> Sequence[Stop]:
+        return [Stop(trial=t.id, reason="early") for t in history if t.live and t.id % 3 == 2 and t.scores]
+
+
+def weighing(params: JsonObject, epoch: int) -> dict[str, float]:
+    """Wide networks are slow, and long trainings make large ones."""
+    return {"latency": float(finite(params["width"]) or 0.0), "size": 10.0 + epoch}
+
+
 _LENIENT = Rules(max_concurrent=2, tolerated_failure_rate=1.0, retry_backoff=1.0, allow_proxy_metric=True)
 
 SCENARIOS = (
@@ -308,4 +372,30 @@ SCENARIOS = (
     Scenario(name="user cancels", change=hanging, rules=_LENIENT, cancel_at=24.0, evaluates=True, cancel_seconds=3.0),
     Scenario(name="fails too often", change=failing, rules=replace(_LENIENT, tolerated_failure_rate=0.1)),
     Scenario(name="outage", outage=(5.0, 11.0), evaluates=True),
+    Scenario(
+        name="front",
+        sparse=20,
+        others=(Objective(metric="latency", direction=Direction.MINIMIZE),),
+        constraints=(OutcomeConstraint(left="size", right="1.1 * baseline", at_most=True),),
+        more=weighing,
+        evaluates=True,
+    ),
+    Scenario(
+        name="scored by evaluation",
+        sparse=20,
+        change=flaky_evaluations,
+        rules=replace(_LENIENT, max_attempts=2, retention=Retention.BEST, reuse_best_evaluation=True),
+        evaluates=True,
+        evaluates_base=True,
+        scored_by_evaluation=True,
+    ),
+    Scenario(
+        name="tidy",
+        sparse=20,
+        rules=replace(_LENIENT, retention=Retention.BEST),
+        callbacks=telling,
+        stopper=lambda problem: Impatient(problem),
+        evaluates=True,
+        cancel_seconds=1.0,
+    ),
 )

@@ -54,7 +54,8 @@ def report(epoch, value):
         os.makedirs("results/wandb/run-1/files", exist_ok=True)
         json.dump({"accuracy": value, "_step": epoch}, open("results/wandb/run-1/files/wandb-summary.json", "w"))
     else:
-        print(json.dumps({"tao_automl": "metric", "epoch": epoch, "metrics": {"accuracy": value}}), flush=True)
+        more = {"latency": 5 + 20 * x, "memory": 100.0} if spec["reports"] == "latency" else {}
+        print(json.dumps({"tao_automl": "metric", "epoch": epoch, "metrics": {"accuracy": value, **more}}), flush=True)
 
 for epoch in range(first, int(spec["num_epochs"]) + 1):
     time.sleep(float(spec["seconds_per_epoch"]))
@@ -82,7 +83,9 @@ if spec["reports"] == "status_json":
     record = {"kpi": {"test_accuracy": str(0.5 + epoch / 100)}, "message": "Test metrics generated."}
     open("results/evaluate/status.json", "w").write(json.dumps(record))
 else:
-    print(json.dumps({"tao_automl": "metric", "epoch": epoch, "metrics": {"accuracy": 0.5 + epoch / 100}}), flush=True)
+    more = {"latency": 6 + 20 * float(spec["x"])} if spec["reports"] == "latency" else {}
+    metrics = {"accuracy": 0.5 + epoch / 100, **more}
+    print(json.dumps({"tao_automl": "metric", "epoch": epoch, "metrics": metrics}), flush=True)
 """
 
 CHECK = r"""
@@ -117,6 +120,7 @@ def make_toy_skill(folder: Path, launches: Path, **defaults: Any) -> Path:
     (folder / "references" / "spec_template_train.yaml").write_text(yaml.safe_dump(template))
     reports = values["reports"]
     evaluate = {"checkpoint": None, "eval_path": None, "results_dir": "results", "reports": reports}
+    evaluate |= {"x": values["x"]} if reports == "latency" else {}
     (folder / "references" / "spec_template_evaluate.yaml").write_text(yaml.safe_dump(evaluate))
     (folder / "references" / "skill_info.yaml").write_text(yaml.safe_dump(_info(folder.name, reports)))
     (folder / "schemas" / "train.schema.json").write_text(json.dumps(_schema(template)))
@@ -129,6 +133,7 @@ SOURCES: dict[str, dict[str, Any]] = {
     "status_json": {"kind": "status_json"},
     "file": {"kind": "file", "path": "metrics.json", "key": "top1"},
     "wandb": {"kind": "json_line"},
+    "latency": {"kind": "json_line"},  # and what it costs: accuracy is best at x = 0.3, latency at x = 0
 }
 
 
@@ -143,6 +148,7 @@ def _info(name: str, reports: str) -> dict[str, Any]:
         "metrics": [
             {"name": "accuracy", "direction": "maximize", "primary": True, "source": SOURCES[reports]},
             {"name": "test_accuracy", "direction": "maximize", "source": SOURCES[reports]},
+            {"name": "latency", "direction": "minimize", "source": SOURCES[reports]},
         ],
         "fidelity": {"key": "num_epochs", "unit": "epoch", "min": 1, "max": 9, "resumable": True},
         "checkpoints": {"pattern": "checkpoints/epoch_*.ckpt", "epoch_from": r"epoch_(\d+)"},

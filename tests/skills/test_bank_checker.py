@@ -197,6 +197,16 @@ FAULTS: list[tuple[str, str, Change]] = [
     ("template", "not in the template", swap(f"{MODEL}/references/spec_template_train.yaml", "model: {lr: 0.1}\n", "")),
     ("template", "has no place", swap(f"{MODEL}/references/skill_info.yaml", "train.num_epochs", "train.epochs")),
     ("template", "has no place", swap(f"{MODEL}/references/skill_info.yaml", "{results_dir:", "{result_dir:")),
+    ("template", "batch: train.size", append(f"{MODEL}/references/skill_info.yaml", "batch: {key: train.size}\n")),
+    (
+        "template",
+        "base_from: model.path has no place in specs of train",
+        append(
+            f"{MODEL}/references/skill_info.yaml",
+            "  evaluate: {python_script: scripts/train.py, inputs: {evaluate.checkpoint: "
+            "{type: file, role: checkpoint, base_from: model.path}}}\n",
+        ),
+    ),
     ("manifest", "must list", lambda root: put(root, f"{MODEL}/schemas/manifest.json", "{}")),
     ("manifest", "declared action", lambda root: put(root, f"{MODEL}/schemas/prune.schema.json", "{}")),
     ("evals", "not found", lambda root: (root / E).unlink()),

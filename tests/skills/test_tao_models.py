@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 from tao_automl.bank import (
     Skill,
     SkillSummary,
+    flatten,
     known_properties,
     list_skills,
     load_skill,
@@ -222,6 +223,24 @@ def test_roles_and_places_that_the_runner_needs(name: str) -> None:
         declared = {entry.key for entry in loaded.action(action).inputs}
         assert {source.key for source in sources} <= declared, action
         assert not [source.key for source in sources if str(source.path).endswith(".tar.gz")]
+
+
+def test_a_base_model_is_a_whole_network_that_training_begins_from() -> None:
+    """Backbones and encoders cannot be evaluated, and most networks can begin from more than those."""
+    named = {}
+    for name in SEARCHED:
+        evaluate = skill(name).actions.get("evaluate")
+        checkpoint = evaluate.input("checkpoint") if evaluate else None
+        if checkpoint and checkpoint.base_from:
+            named[name] = checkpoint.base_from
+            assert checkpoint.base_from in flatten(read_template(skill(name), "train")), name
+    assert set(named.values()) == {
+        "train.pretrained_model_path",
+        "train.pretrained_model",
+        "model.pretrained_model_path",
+    }
+    assert len(named) > 20
+    assert {"tao-train-mask-auto-encoder", "tao-train-reid", "tao-train-nvdinov2"}.isdisjoint(named)
 
 
 def test_generated_files_have_not_drifted(capsys: pytest.CaptureFixture[str]) -> None:

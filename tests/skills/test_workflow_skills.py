@@ -22,6 +22,7 @@ from referencing import Registry, Resource
 
 from tao_automl import plugins
 from tao_automl.bank.custom_ranges import CUSTOM_KEYS
+from tao_automl.bank.skill_faults import skill_info_schema
 from tao_automl.bank.validation import CATALOG_LIMIT, check_skill
 from tao_automl.cli.vocabulary import known_names
 from tao_automl.domain.job import Check, FailureClass, JobState
@@ -32,9 +33,21 @@ from tao_automl.errors import JournalError, PlatformError, UserError
 from tao_automl.platforms.local import LocalPlatform
 from tao_automl.platforms.opening import LOCAL_OPTIONS
 from tao_automl.platforms.wrapper import status_from_record
-from tao_automl.runner import AutoMLRunner, RunArguments, arguments, automl_runner, settings, trial_entries
+from tao_automl.runner import (
+    AutoMLRunner,
+    Result,
+    RunArguments,
+    arguments,
+    automl_runner,
+    settings,
+    trial_entries,
+)
+from tao_automl.search import stopping
 from tao_automl.search.hyperband import schedule
 from tao_automl.search.rungs import rising_levels
+from tao_automl.tracking.with_mlflow import MlflowOptions
+from tao_automl.tracking.with_tensorboard import TensorboardOptions
+from tao_automl.tracking.with_wandb import WandbOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 BANK = ROOT / "skills"
@@ -256,14 +269,19 @@ def static_names() -> frozenset[str]:
     rec = {"rec_id", "id", "specs", "budget", "job_id", "results_path", "checkpoint"}
     callback_words = {"rec", "best_rec", "base_specs", "train_job_id", "mean", "sem", "event", "experiment", "text"}
     return frozenset().union(
-        settings.SETTINGS, settings.ALIASES, settings.NOT_YET, arguments.NOT_YET, arguments.ALIASES,
+        settings.SETTINGS, settings.ALIASES, arguments.ALIASES, stopping.TYPES, *map(keys_of_rule, stopping.RULES),
         RunArguments.__annotations__, automl_runner.KEYWORDS, CUSTOM_KEYS, map(str, Scale), ["resume", "run", "plan"],
         (field.name for field in own), (alias for field in own for alias in field.metadata.get("aliases", ())),
-        (item.name for kind in (Callbacks, Rules, Check, result.Result) for item in fields(kind)),
+        (item.name for kind in (Callbacks, Rules, Check, Result) for item in fields(kind)),
         (item.value for kind in (FailureClass, JobState) for item in kind), trial_entries.HISTORY_STATUS.values(),
         keys_of(schemas), enums, dir(tao_automl.runner), plugins.names(plugins.SEARCHERS), rec, callback_words,
-        plugins.names(plugins.PLATFORMS), (folder.name for folder in BANK.glob("*/*")),
+        plugins.names(plugins.PLATFORMS), keys_of(skill_info_schema()), ADJUSTMENT,
+        (item.name for kind in (WandbOptions, MlflowOptions, TensorboardOptions) for item in fields(kind)), (folder.name for folder in BANK.glob("*/*")),
     )  # fmt: skip
+
+
+def keys_of_rule(kind: str) -> set[str]:
+    return {item.name for item in fields(stopping.RULES[kind]) if item.name != "problem"}
 
 
 def values_of(node: Any, key: str) -> Iterator[Any]:
@@ -284,6 +302,7 @@ def shown_by_the_command_line() -> frozenset[str]:
     return frozenset(keys_of(json.loads(done.stdout)) | keys_of(info))
 
 
+ADJUSTMENT = {"effective_batch_cap", "sample_count", "shards", "type", "key", "from", "to", "reason"}
 SNAKE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+")
 DOTTED = re.compile(r"[a-z_]+(?:\[\])?(?:\.[a-z_]+)+")
 FILE = re.compile(r".*\.(?:json|ya?ml|md|py|csv|sqlite|log|sh|html|txt|part)")
@@ -335,7 +354,7 @@ def test_the_check_of_names_finds_wrong_ones() -> None:
     assert fault_of(["plan", "train-tabular", "--workspace", "x", "--max-trials", "3"]) is None
 
 
-# The configuration reference, complete
+# The references. The configuration has tests of its own: test_contract_docs.py
 
 
 def section(page: Path, heading: str) -> str:
@@ -360,59 +379,6 @@ def first_name(cell: str) -> str:
     found = re.match(r"`(\w+)", cell)
     assert found, cell
     return found[1]
-
-
-def test_every_argument_is_described() -> None:
-    described = [first_name(row[0]) for row in rows(section(CONFIGURATION, "Arguments"))]
-    assert sorted(described) == sorted(RunArguments.__annotations__)
-    constructor = [first_name(row[0]) for row in rows(section(CONFIGURATION, "`AutoMLRunner(...)`"))]
-    assert sorted(constructor) == sorted(automl_runner.KEYWORDS)
-
-
-def test_every_setting_is_described_with_its_aliases_and_default() -> None:
-    text = section(CONFIGURATION, "`automl_settings`")
-    table = {first_name(row[0]): row for row in rows(text) if len(row) == 5}
-    assert sorted(table) == sorted(settings.SETTINGS)
-    for key, setting in settings.SETTINGS.items():
-        assert re.findall(r"`(\w+)`", table[key][1]) == list(setting.aliases)
-    rules = Rules()
-    for key in ("max_attempts", "tolerated_failure_rate", "evaluate_default", "allow_proxy_metric"):
-        assert table[key][3] == str(getattr(rules, key)).lower()
-    assert rules.platform_patience == 3600
-    assert table["platform_patience"][3] == "1 h"
-    shared = {*settings.SEARCHER_SETTINGS, *settings.SEARCHER_SETTINGS.values()}
-    own = {
-        (key, known): field.default
-        for known in plugins.names(plugins.SEARCHERS)
-        for key, field in settings.searcher_settings(plugins.load(plugins.SEARCHERS, known)).items()
-        if key not in shared
-    }
-    described = {(first_name(row[0]), row[1].strip("`")): row[2].strip("`") for row in rows(text) if len(row) == 4}
-    assert described == {key: str(default) for key, default in own.items()}
-
-
-def test_options_of_the_shell_are_those_of_the_command_line() -> None:
-    for row in rows(section(CONFIGURATION, "Arguments") + section(CONFIGURATION, "`automl_settings`")):
-        for option in re.findall(r"\(`(--[a-z-]+)", row[0]):
-            assert option in known_names().commands["run"]
-
-
-def test_what_is_refused_is_listed_and_nothing_else() -> None:
-    text = section(CONFIGURATION, "Not in this version")
-    listed = re.search(r"^Settings: (.*?)^Arguments: (.*?)\n\n", text, re.MULTILINE | re.DOTALL)
-    assert listed
-    assert set(re.findall(r"`(\w+)`", listed[1])) == settings.NOT_YET
-    assert set(re.findall(r"`(\w+)`", listed[2])) == set(arguments.NOT_YET)
-    for row in rows(text):
-        assert set(re.findall(r"`(\w+)`", row[0])) <= {*settings.NOT_YET, *arguments.NOT_YET}
-
-
-def test_ranges_and_callbacks() -> None:
-    text = section(CONFIGURATION, "`custom_param_ranges`")
-    assert set(CUSTOM_KEYS) <= set(re.findall(r"`(\w+)`", text))
-    assert set(map(str, Scale)) <= set(re.findall(r"`(\w+)`", text))
-    described = {first_name(row[0]) for row in rows(section(CONFIGURATION, "Callbacks"))}
-    assert described == {item.name for item in fields(Callbacks)}
 
 
 def test_the_checks_of_the_preflight_are_described() -> None:
@@ -565,10 +531,12 @@ def test_artifacts_fit_their_schemas_key_for_key(toy_run: Path) -> None:
         for path in (*toy_run.glob("*.json"), *toy_run.glob("evaluations/*.json"))
     }
     outcome, records = read["result.json"], read["job_records.json"]
+    own = [json.loads((toy_run / "jobs" / record["job_id"] / "job_record.json").read_text()) for record in records]
+    assert own == records
     pairs = [
         ("result", [outcome]),
         ("best_rec", [read["best_rec.json"], outcome["best"]]),
-        ("job_record", records),
+        ("job_record", [*records, *own]),
         ("evaluation", [read["baseline.json"], read["final.json"], outcome["baseline"], outcome["final_evaluation"]]),
         ("data_staging", [read["data_staging.json"]]),
         ("spec_bundle", [read["spec_bundle.json"]]),
@@ -578,8 +546,8 @@ def test_artifacts_fit_their_schemas_key_for_key(toy_run: Path) -> None:
         properties = set(check.schema["properties"])
         for document in documents:
             assert [error.message for error in check.iter_errors(document)] == []
-            comparison = {"comparison_to_best", "comparison_to_baseline"}
-            assert set(document) - comparison == properties - comparison, f"{schema}: schema and artifact differ"
+            some = {"comparison_to_best", "comparison_to_baseline", "members"}
+            assert set(document) - some == properties - some, f"{schema}: schema and artifact differ"
     result_schema = validator("result").schema
     assert set(result_schema["$defs"]["trial"]["properties"]) == set(outcome["history"][0])
     assert set(result_schema["properties"]["progress"]["properties"]) == set(outcome["progress"])
@@ -587,6 +555,12 @@ def test_artifacts_fit_their_schemas_key_for_key(toy_run: Path) -> None:
     bundle = read["spec_bundle.json"]
     assert bundle["spec_overrides"] == outcome["best"]["specs"]
     assert bundle["spec"]["x"] == outcome["best"]["specs"]["x"]
+    spec = yaml.safe_load(Path(outcome["best"]["spec_path"]).read_text())
+    assert (spec["x"], spec["num_epochs"]) == (outcome["best"]["specs"]["x"], outcome["best"]["budget"])
+    assert spec["resume_from"] is None, "it trains from the start"
+    assert read["data_staging.json"]["used_in_place"] == [
+        {"argument": "eval_dataset_uri", "path": outcome["settings"]["eval_dataset_uri"], "staged": True}
+    ]
 
 
 def test_the_checker_of_artifacts_finds_what_is_wrong(toy_run: Path, tmp_path: Path) -> None:

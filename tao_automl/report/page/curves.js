@@ -8,7 +8,7 @@ chart("curves-chart", (host, width, item) => {
   const [first, last] = extent(all.map(([e]) => e));
   if (curvesLog === null) curvesLog = first > 0 && last / first >= 9 && data.rungs.length > 2;
   const tools = el(host, "div", "tools");
-  segments(tools, "Scale of the epochs", ["linear", "logarithmic"], curvesLog ? 1 : 0, (k) => {
+  segments(tools, `Scale of the ${data.unit}s`, ["linear", "logarithmic"], curvesLog ? 1 : 0, (k) => {
     curvesLog = k === 1;
     drawChart(item);
   });
@@ -23,7 +23,7 @@ chart("curves-chart", (host, width, item) => {
   yAxis(node, y, y.ticks(6), left, right, data.metric);
   const rungs = data.rungs.filter((r) => r >= first && r <= last);
   const few = rungs.length > 1 && rungs.length < 9 && kind === "log";
-  xAxis(node, x, few ? rungs : x.ticks(width / 90, true), 24, bottom, "epochs", right);
+  xAxis(node, x, few ? rungs : x.ticks(width / 90, true), 24, bottom, `${data.unit}s`, right);
   const lines = new Map(members.map((k) => [k, points.get(k).map(([e, v]) => [x(e), y.inside(v)])]));
   drawCurves(item, node, members, lines, points, x, y);
 });

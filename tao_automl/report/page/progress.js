@@ -1,5 +1,5 @@
-// Every trial and the best so far, along trials, time or trained epochs.
-const PROGRESS = [["by trial", "trial"], ["by time", ""], ["by epochs", "epochs trained in all"]];
+// Every trial and the best so far, along trials, time or units of training.
+const PROGRESS = [["by trial", "trial"], ["by time", ""], [`by ${data.unit}s`, `${data.unit}s trained in all`]];
 let progressMode = 0;
 
 chart("progress-chart", (host, width, item) => {

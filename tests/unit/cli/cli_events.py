@@ -71,9 +71,9 @@ def started(trial: int, at: float, budget: int = 9) -> list[Event]:
     return [begin, *job_started(trial, at, budget)]
 
 
-def job_started(trial: int, at: float, budget: int = 9, attempt: int = 1) -> list[Event]:
+def job_started(trial: int, at: float, budget: int = 9, attempt: int = 1, after: str | None = None) -> list[Event]:
     name = key(trial, budget, attempt)
-    spec = JobSpec(key=name, command=("python", "train.py"))
+    spec = JobSpec(key=name, command=("python", "train.py"), resume_from=after)
     return [
         JobRequested(at=at, trial=trial, purpose=Purpose.TRAIN, budget=budget, attempt=attempt, spec=spec),
         JobSubmitted(at=at, key=name, handle=name),
@@ -99,8 +99,11 @@ def failed(trial: int, at: float, reason: str = "CUDA out of memory", budget: in
     return [ended, settled]
 
 
-def promoted(trial: int, at: float, budget: int) -> list[Event]:
-    return [TrialPromoted(at=at, trial=trial, budget=budget), *job_started(trial, at, budget)]
+def promoted(trial: int, at: float, budget: int, before: int = 3) -> list[Event]:
+    return [
+        TrialPromoted(at=at, trial=trial, budget=budget),
+        *job_started(trial, at, budget, after=key(trial, before)),
+    ]
 
 
 def baseline(at: float, value: float = 0.7) -> BaselineSettled:

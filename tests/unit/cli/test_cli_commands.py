@@ -96,6 +96,32 @@ def test_errors_are_short_text(
     assert re.match(r"error: .+(\nhint: .+)?\n\Z", err)
 
 
+def test_the_goal_and_the_limits_of_a_run(calls: list[dict[str, Any]]) -> None:
+    words = [
+        *shlex.split("plan toy --workspace w --objective accuracy --objective latency:direction=minimize,threshold=30"),
+        *shlex.split(
+            "--constraint 'latency <= 20' --constraint 'accuracy >= 0.95 * baseline' --tracking-metric memory"
+        ),
+        *shlex.split("--evaluate-trials --max-gpu-hours 12.5 --max-cost 40 --price-per-gpu-hour 2.5 --patience 9"),
+        *shlex.split("--early-stopping percentile:percentile=25 --early-stopping asha --warm-start runs/old"),
+        *shlex.split("--warm-start a.csv --retention best"),
+    ]
+    assert main(words) == 0
+    assert calls[0]["automl_settings"] == {
+        "objectives": [{"metric": "accuracy"}, {"metric": "latency", "direction": "minimize", "threshold": 30}],
+        "outcome_constraints": ["latency <= 20", "accuracy >= 0.95 * baseline"],
+        "tracking_metrics": ["memory"],
+        "evaluate_trials": True,
+        "max_gpu_hours": 12.5,
+        "max_cost": 40.0,
+        "price_per_gpu_hour": 2.5,
+        "patience": 9,
+        "early_stopping": [{"type": "percentile", "percentile": 25}, {"type": "asha"}],
+        "warm_start": ["runs/old", "a.csv"],
+        "automl_checkpoint_retention_strategy": "best",
+    }
+
+
 def test_the_arguments_of_a_run(calls: list[dict[str, Any]], tmp_path: Path) -> None:
     words = (
         "plan toy --workspace w --train-data t.csv --eval-data e.csv --algorithm asha --metric loss"

@@ -22,6 +22,7 @@ CODES = [
     (errors.MissingExtra, 2),
     (errors.UnknownPlugin, 2),
     (errors.PlatformError, 3),
+    (errors.TrackingError, 3),
     (errors.PlatformUnavailable, 3),
     (errors.PlatformRejected, 3),
     (errors.JournalError, 4),

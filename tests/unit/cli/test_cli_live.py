@@ -1,5 +1,6 @@
 """Watching a run: events in words, the board, the picture, and the two displays."""
 
+import dataclasses
 import io
 import re
 import time
@@ -17,6 +18,8 @@ from tao_automl.cli.narrate import is_important, narrate, number, one_line, para
 from tao_automl.domain import events as domain
 from tao_automl.domain.events import Evaluation, Event, RunStatus
 from tao_automl.domain.experiment import Experiment
+from tao_automl.domain.goal import OutcomeConstraint
+from tao_automl.domain.job import JobSpec
 from tao_automl.domain.trial import TrialState
 
 NASTY = "\x1b[31mred\x1b[0m\nsecond line\r\tand 漢字" + "x" * 500
@@ -33,7 +36,7 @@ def every_event() -> list[Event]:
         run.baseline(run.BEGIN + 4),
         *run.started(1, run.BEGIN + 5, budget=1),
         *run.completed(1, run.BEGIN + 6, 0.7, budget=1),
-        *run.promoted(1, run.BEGIN + 7, 3),
+        *run.promoted(1, run.BEGIN + 7, 3, before=1),
         domain.TrialStopRequested(at=run.BEGIN + 8, trial=1, reason=NASTY),
         *run.started(2, run.BEGIN + 9),
         run.cancel(2, run.BEGIN + 10),
@@ -44,6 +47,9 @@ def every_event() -> list[Event]:
         domain.FinalEvaluationSettled(
             at=run.BEGIN + 15, evaluation=Evaluation(status="metric_missing", metric_name="accuracy", reason=NASTY)
         ),
+        domain.FeedbackGiven(at=run.BEGIN + 15, trial=1, feedback="more"),
+        domain.CheckpointsReleased(at=run.BEGIN + 15, key=run.key(0), paths=("a.ckpt",)),
+        domain.CheckpointsDeleted(at=run.BEGIN + 15, key=run.key(0), detail=NASTY),
         run.detached(run.BEGIN + 16),
         run.attached(run.BEGIN + 20),
         run.finished(run.BEGIN + 21),
@@ -157,13 +163,50 @@ def test_what_the_picture_shows_at_80_columns() -> None:
     events += [run.reported(3, run.BEGIN + 95, 4, 0.71)]
     text = "\n".join(picture(board_of(events), 80, 24, run.BEGIN + 120))
     assert "train-toy  asha on local" in text
-    assert "2m00s  about 11m20s left" in text
+    assert "2m00s  about 4m37s left" in text
     assert "3/20 done  1 failed  1 running" in text
     assert "best      accuracy 0.75  trial 2  0.15 better than the default's 0.6" in text
     assert "baseline  accuracy 0.55, measured (evaluate action)" in text
     assert re.search(r"3 +…4-t0003-e9-a1 running +4/9 +0.7100 +30s lr=0.025 depth=3", text)
     assert "trial 1    resources: CUDA out of memory" in text
     assert "Ctrl-C leaves" in text
+
+
+def two_objectives(**changes: Any) -> Event:
+    latency = run.Objective(metric="latency", direction=run.Direction.MINIMIZE)
+    return run.created(others=(latency,), **changes)
+
+
+def told(trial: int, at: float, accuracy: float, latency: float) -> list[Event]:
+    values = {"accuracy": accuracy, "latency": latency}
+    ended, settled = run.completed(trial, at, accuracy)
+    return [ended, dataclasses.replace(settled, values=values)]  # type: ignore[type-var]
+
+
+def test_several_objectives_show_a_front() -> None:
+    events = [two_objectives(), run.attached()]
+    for trial, (accuracy, latency) in enumerate([(0.6, 10.0), (0.9, 30.0), (0.5, 20.0)]):
+        events += [*run.started(trial, run.BEGIN), *told(trial, run.BEGIN + trial, accuracy, latency)]
+    text = "\n".join(picture(board_of(events), 120, 30, run.BEGIN + 9))
+    assert "front     2 trials  accuracy 0.9 to 0.6  latency 10 to 30" in text
+    assert "accuracy 0.9, latency 30  on the Pareto front" in text
+    assert re.search(r"trial 2 +accuracy 0.5, latency 20\n", text)
+
+
+def test_a_run_that_keeps_no_constraint_names_the_nearest_trial() -> None:
+    keep = OutcomeConstraint(left="latency", right="5", at_most=True)
+    events = [run.created(constraints=(keep,)), run.attached(), *run.started(0, run.BEGIN)]
+    events += [*told(0, run.BEGIN + 1, 0.6, 10.0), *run.started(1, run.BEGIN), *told(1, run.BEGIN + 2, 0.5, 6.0)]
+    text = "\n".join(picture(board_of(events), 120, 30, run.BEGIN + 9))
+    assert "no trial keeps the constraints  trial 1 comes nearest" in text
+    assert "accuracy 0.6  breaks latency <= 5" in text
+
+
+def test_the_evaluation_of_the_base_model_is_no_trials() -> None:
+    spec = JobSpec(key="ab12cd34-base-baseline-a1", command=("python", "evaluate.py"))
+    asked = domain.JobRequested(at=run.BEGIN, trial=-1, purpose=domain.Purpose.BASELINE, budget=0, attempt=1, spec=spec)
+    text = "\n".join(picture(board_of([run.created(), run.attached(), asked]), 120, 30, run.BEGIN + 9))
+    assert re.search(r"baseline +ab12cd34-base-baseline-a1 +waiting .*the base model", text)
 
 
 def test_what_is_worse_is_called_worse() -> None:

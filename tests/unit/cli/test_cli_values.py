@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tao_automl.cli.values import parse_pairs, parse_ranges, parse_value
+from tao_automl.cli.values import parse_headed, parse_pairs, parse_ranges, parse_value
 from tao_automl.errors import SettingsError
 
 
@@ -72,6 +72,27 @@ def test_json_scalars_come_back(value: Any) -> None:
     import json
 
     assert parse_value("--setting x", json.dumps(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("median", {"type": "median"}),
+        ("percentile:percentile=25, grace=2", {"type": "percentile", "percentile": 25, "grace": 2}),
+        ("val:top1", {"type": "val:top1"}),
+        ("val:top1:direction=minimize", {"type": "val:top1", "direction": "minimize"}),
+        ("-latency", {"type": "-latency"}),
+        ("max(a, b) - 0.1 * c:threshold=-1e-3", {"type": "max(a, b) - 0.1 * c", "threshold": -1e-3}),
+    ],
+)
+def test_headed(text: str, found: dict[str, Any]) -> None:
+    assert parse_headed("--x", "type", text) == found
+
+
+@pytest.mark.parametrize(("text", "law"), [("", "NAME"), (":a=1", "NAME"), ("x:a=1,a=2", "twice")])
+def test_headed_that_are_none(text: str, law: str) -> None:
+    with pytest.raises(SettingsError, match=law):
+        parse_headed("--x", "type", text)
 
 
 def test_pairs() -> None:

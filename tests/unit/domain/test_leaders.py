@@ -104,7 +104,9 @@ rows = st.lists(
 
 
 @given(rows)
-def test_the_winner_is_the_best_of_all_that_keep_the_constraints(given_rows: list[tuple[int, float | None, float]]) -> None:
+def test_the_winner_is_the_best_of_all_that_keep_the_constraints(
+    given_rows: list[tuple[int, float | None, float]],
+) -> None:
     found = leaders(KEPT, *given_rows)
     able = [accuracy for _, accuracy, latency in given_rows if accuracy is not None and latency <= 5]
     assert (found.best.value if found.best else None) == max(able, default=None)

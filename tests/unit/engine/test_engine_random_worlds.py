@@ -68,7 +68,9 @@ def _check_end(lab: Lab) -> None:
 def _check_result(lab: Lab) -> None:
     experiment, goal = lab.engine.experiment, lab.problem.goal
     done = [event for event in lab.events(TrialSettled) if event.state is TrialState.COMPLETED]
-    scores = [score for e in done if (score := goal.score({**e.values, "loss": e.value}, 0, experiment.baseline_values))]
+    scores = [
+        score for e in done if (score := goal.score({**e.values, "loss": e.value}, 0, experiment.baseline_values))
+    ]
     assert len(scores) == len(done)
     able = [score for score in scores if not score.violation]
     if len(goal.objectives) == 1:

@@ -14,7 +14,7 @@ from worlds import CONSTRAINTS, LATENCY, Auditor, Impatient, Keeper, restless
 from tao_automl.domain.events import CheckpointsDeleted, CheckpointsReleased, RunStatus
 from tao_automl.domain.job import FailureClass, JobSpec, JobState
 from tao_automl.domain.trial import Decision, Promote, Start, Trial, TrialState
-from tao_automl.engine.requests import with_checkpoint
+from tao_automl.engine.requests import resume_of
 from tao_automl.engine.world import Retention, Rules
 from tao_automl.errors import PlatformRejected
 from tao_automl.testing.memory_platform import Behaviour
@@ -82,7 +82,6 @@ def test_a_lower_rung_goes_once_the_higher_one_has_left_its_own() -> None:
     lab = Lab(promoting(), rules=TERMINAL).run()
     assert left(lab) == {"toy-t0000-e3-a1": ["epoch_3.ckpt"]}
     assert [(e.key, e.everything) for e in lab.events(CheckpointsReleased)] == [
-        ("toy-t0000-e1-a1", False),
         ("toy-t0000-e1-a1", True),
         ("toy-t0000-e3-a1", False),
     ]
@@ -178,7 +177,7 @@ def test_what_cannot_be_deleted_hurts_nothing() -> None:
 
 
 def test_a_platform_that_cannot_be_asked_is_asked_again() -> None:
-    lab = Lab(starting(2), rules=TERMINAL).seconds(8)
+    lab = Lab(starting(2), rules=TERMINAL).seconds(7)
     lab.platform.down = {"delete_job_files"}
     lab.seconds(3)
     assert lab.engine.experiment.to_delete
@@ -189,7 +188,7 @@ def test_a_platform_that_cannot_be_asked_is_asked_again() -> None:
 
 
 def test_a_new_runner_goes_on_deleting() -> None:
-    lab = Lab(starting(2), rules=TERMINAL).seconds(8)
+    lab = Lab(starting(2), rules=TERMINAL).seconds(7)
     lab.platform.down = {"delete_job_files"}
     lab.seconds(3)
     lab.platform.down = set()
@@ -213,7 +212,7 @@ ends = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     data=st.data(),
     seed=st.integers(0, 2**16),
@@ -270,8 +269,8 @@ def _check_end(lab: Lab, retention: Retention) -> None:
     experiment = lab.engine.experiment
     assert experiment.finished is not None
     kept = {(key, path) for key, paths in left(lab).items() for path in paths}
-    holders = [with_checkpoint(experiment, experiment.jobs[str(winner.job)]) for winner in experiment.winners]
-    winners = {(job.key, job.ended.checkpoint) for job in holders if job.ended and job.ended.checkpoint}
+    found = [resume_of(experiment, experiment.jobs[str(winner.job)]) for winner in experiment.winners]
+    winners = {(holder.job, holder.checkpoint) for holder in found if holder}
     assert winners <= kept
     if retention is Retention.BEST and experiment.winners and experiment.ended.status is RunStatus.COMPLETED:  # type: ignore[union-attr]
         assert kept == winners

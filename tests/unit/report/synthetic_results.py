@@ -289,6 +289,60 @@ def loss_result(trials: int = 24, seed: int = 3) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def pareto_result(trials: int = 30) -> dict[str, Any]:
+    """Two objectives and a constraint: accuracy against latency, which grows with the depth of the model."""
+    result = asha_result(trials, seed=4, crash_rate=0.0)
+    for entry in result["history"]:
+        latency = round(2.0 + 1.7 * entry["specs"]["model.depth"], 3)
+        entry["objective_values"] = {"val_acc": entry["metric"], "latency": latency}
+        entry |= {"tracking": {"memory": 100.0 + 7 * entry["specs"]["model.depth"]}, "feasible": latency <= 20}
+        if entry["specs"]["train.batch_size"] == 256:
+            change = {"type": "effective_batch_cap", "key": "train.batch_size", "from": 256, "to": 100}
+            entry["adjustments"] = [change | {"reason": "256 x 1 is more than the 100 samples"}]
+    able = [entry for entry in result["history"] if entry["feasible"] and entry["metric"] is not None]
+    front = [_best(entry) | {"spec_path": f"/runs/one/specs/trial_{entry['rec_id']:04d}.yaml"} | {
+        "objective_values": entry["objective_values"], "tracking": entry["tracking"]} for entry in able
+        if not any(_beats(other["objective_values"], entry["objective_values"]) for other in able)]  # fmt: skip
+    members = [
+        result["final_evaluation"] | {
+            "rec_id": member["rec_id"], "metric_value": member["metric_value"] - 0.01, "comparison_to_baseline": None,
+            "objective_values": {"val_acc": member["metric_value"] - 0.01}, "sem": 0.004,
+        }
+        for member in front
+    ]  # fmt: skip
+    leading = max(members, key=lambda member: member["metric_value"])
+    delta = leading["metric_value"] - 0.8731
+    compared = {"delta": delta, "improved": True, "direction": "maximize", "sem": 0.03, "within_noise": True}
+    return result | {
+        "best": None, "best_reason": "several objectives (val_acc, latency): see `pareto_front`",
+        "pareto_front": front, "tracking_metrics": ["memory"], "unit": "iteration",
+        "objectives": [{"metric": "val_acc", "direction": "maximize"}, {"metric": "latency", "direction": "minimize"}],
+        "outcome_constraints": [{"text": "latency <= 20", "bound": 20.0}],
+        "final_evaluation": leading | {"members": members, "comparison_to_baseline": compared},
+        "baseline": result["baseline"] | {"comparison_to_best": None, "objective_values": {"val_acc": 0.8731}},
+        "progress": result["progress"] | {"cost": 12.5, "best_metric": None, "best_rec_id": None},
+    }  # fmt: skip
+
+
+def _beats(one: dict[str, float], other: dict[str, float]) -> bool:
+    as_good = one["val_acc"] >= other["val_acc"] and one["latency"] <= other["latency"]
+    return as_good and one != other
+
+
+def infeasible_result() -> dict[str, Any]:
+    """No trial keeps the constraint."""
+    result = asha_result(6, seed=4, crash_rate=0.0)
+    for entry in result["history"]:
+        entry["feasible"] = False
+    why = "no trial keeps the outcome constraints; trial 2 comes nearest: latency <= 1: 1.25, 25% beyond"
+    nothing = {"status": "not_run", "metric_name": "val_acc", "metric_value": None, "comparison_to_baseline": None}
+    return result | {
+        "best": None, "best_reason": why, "outcome_constraints": [{"text": "latency <= 1", "bound": 1.0}],
+        "final_evaluation": nothing | {"failure_reason": "no trial keeps the outcome constraints"},
+        "baseline": result["baseline"] | {"comparison_to_best": None},
+    }  # fmt: skip
+
+
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&\x1b[31mred\x00\u202e\u2028"
 
 

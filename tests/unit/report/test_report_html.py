@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from synthetic_results import asha_result, failed_result, hostile_result, loss_result
+from synthetic_results import asha_result, failed_result, hostile_result, infeasible_result, loss_result, pareto_result
 
 from tao_automl.report import render_html
 from tao_automl.report.chart_data import MOST
@@ -21,6 +21,8 @@ RESULTS: dict[str, dict[str, Any]] = {
     "failed": failed_result(),
     "running": loss_result(),
     "hostile": hostile_result(),
+    "several": pareto_result(),
+    "infeasible": infeasible_result(),
     "pareto": asha_result(20) | {"best": None, "pareto_front": [{"rec_id": 1, "objective_values": {"a": 1, "b": 2}}]},
 }
 
@@ -195,3 +197,16 @@ def test_epochs_add_up_in_order_of_the_ends() -> None:
     assert max(until.values()) == result["progress"]["trained_units"]
     ends = {k: entry["ended_at"] for k, entry in enumerate(result["history"])}
     assert sorted(until, key=lambda k: until[k]) == sorted(ends, key=lambda k: (until[k], ends[k]))
+
+
+def test_the_pareto_front_is_a_picture_and_a_table() -> None:
+    result = RESULTS["several"]
+    page = Outline(render_html(result))
+    dots = [attributes.get("class") for attributes in page.named("circle")]
+    assert dots.count("front") == len(result["pareto_front"])
+    assert dots.count("broken") == sum(not entry["feasible"] for entry in result["history"])
+    assert "val_acc (higher is better), latency (lower is better)" in page.texts["p"]
+    assert f"{len(result['pareto_front'])} trials" in page.texts["p"]
+    assert result["pareto_front"][0]["spec_path"] in page.texts["code"]
+    assert {"latency", "memory", "Keeps constraints"} <= set(page.texts["th"])
+    assert data_of(render_html(result))["unit"] == "iteration"

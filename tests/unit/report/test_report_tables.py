@@ -9,7 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from synthetic_results import asha_result, failed_result, hostile_result, loss_result, plan, row
+from synthetic_results import (
+    asha_result,
+    failed_result,
+    hostile_result,
+    infeasible_result,
+    loss_result,
+    pareto_result,
+    plan,
+    row,
+)
 
 from tao_automl.report import plan_table, render_html, render_text, result_table
 from tao_automl.report.labels import fitted, middle, short_names
@@ -22,6 +31,8 @@ RESULTS: dict[str, Callable[[], dict[str, Any]]] = {
     "wide": lambda: asha_result(1000, params=40, slots=16),
     "failed": failed_result,
     "running": loss_result,
+    "pareto": pareto_result,
+    "infeasible": infeasible_result,
 }
 PLANS: dict[str, Callable[[], dict[str, Any]]] = {"plan": plan, "plan_wide": lambda: plan(40, 14)}
 
@@ -122,7 +133,7 @@ def test_verdict_without_a_best_trial(result: dict[str, Any], words: str) -> Non
 def test_pareto_front_is_a_table() -> None:
     front = [{"rec_id": k, "objective_values": {"accuracy": 0.9 - k / 10, "latency": 20.5 - k}} for k in range(3)]
     shown = render_text(result_table(RESULTS["asha"]() | {"best": None, "pareto_front": front}))
-    assert re.search(r"trial +accuracy +latency\n +0 +0.9 +20.5\n", shown)
+    assert re.search(r"trial +accuracy +latency +budget +spec\n +0 +0.9 +20.5 +—\n", shown)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +214,19 @@ def test_long_options_are_shown_whole() -> None:
     assert all(name in review for name in names)
 
 
+def test_several_objectives_and_constraints_are_told_in_words() -> None:
+    objectives = [
+        {"metric": "accuracy", "direction": "maximize", "weight": 1.0, "threshold": None},
+        {"metric": "latency", "direction": "minimize", "weight": 2.0, "threshold": 20},
+    ]
+    more = {"objectives": objectives, "constraints": ["size <= 1e6", "latency <= baseline"], "token": "7ed642fa"}
+    review = render_text(plan_table(plan() | more))
+    assert re.search(r"objectives +accuracy \(maximize\), latency \(minimize, weight 2, threshold 20\)\n", review)
+    assert re.search(r"constraints +size <= 1e6, latency <= baseline\n", review)
+    assert re.search(r"plan token +7ed642fa\n", review)
+    assert "objectives" not in render_text(plan_table(plan() | {"objectives": objectives[:1], "constraints": []}))
+
+
 def test_blockers_say_what_to_do() -> None:
     blockers = [{"kind": "data", "reason": "training data must be given", "remedy": "give --train-data PATH"}, {}]
     review = render_text(plan_table(plan() | {"blockers": blockers, "workspace": None}))
@@ -224,7 +248,7 @@ KEYS = (
     "failures_by_cause", "search_space", "settings", "metric", "direction", "workspace", "rec_id", "metric_value",
     "specs", "budget", "curve", "started_at", "ended_at", "jobs", "name", "type", "low", "high", "scale", "options",
     "default", "when", "objective_values", "parameters", "first_batch", "estimate", "dataset", "notes", "fixed",
-    "blockers", "elements", "expression",
+    "blockers", "elements", "expression", "objectives", "constraints", "token",
 )  # fmt: skip
 PARTS = st.dictionaries(st.sampled_from(KEYS), JSON, max_size=6)
 ANYTHING = st.dictionaries(st.sampled_from(KEYS), JSON | PARTS | st.lists(PARTS, max_size=12), max_size=8)

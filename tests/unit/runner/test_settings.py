@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tao_automl.domain.goal import Direction
+from tao_automl.engine.world import Retention
 from tao_automl.errors import SettingsError
-from tao_automl.runner.settings import NOT_YET, SETTINGS, parse_settings, searcher_settings
+from tao_automl.runner.settings import SETTINGS, parse_settings, searcher_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,21 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "algorithm": ("asha", "asha"),
     "metric": ("accuracy", "accuracy"),
     "direction": ("maximize", "maximize"),
+    "objectives": (["loss", {"metric": "fps", "weight": 2}], [{"metric": "loss"}, {"metric": "fps", "weight": 2}]),
+    "outcome_constraints": ("latency <= 20", ["latency <= 20"]),
+    "tracking_metrics": (["loss", " wer "], ["loss", "wer"]),
+    "evaluate_trials": (True, True),
+    "reuse_best_evaluation": (True, True),
+    "max_gpu_hours": ("1.5", 1.5),
+    "max_cost": (10, 10.0),
+    "price_per_gpu_hour": (2, 2.0),
+    "patience": ("4", 4),
+    "early_stopping": ("percentile", [{"type": "percentile"}]),
+    "warm_start": ("runs/1", ["runs/1"]),
+    "train_sample_count": ("100", 100),
+    "automl_delete_intermediate_ckpt": (True, True),
+    "automl_checkpoint_retention_strategy": ("best", "best"),
+    "trackers": ("tensorboard", {"tensorboard": {}}),
     "automl_max_recommendations": ("12", 12),
     "automl_max_epochs": (27.0, 27),
     "automl_reduction_factor": (4, 4),
@@ -41,6 +56,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "allow_proxy_metric": (True, True),
     "fixed_parameters": ({"a.b": 1}, {"a.b": 1}),
     "seed": (7, 7),
+    "trackers": ({"mlflow": {}}, {"mlflow": {}}),
 }
 
 
@@ -51,8 +67,9 @@ def test_every_row_of_the_table_is_tested() -> None:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_setting_is_parsed_under_its_name_and_its_aliases(name: str) -> None:
     given, parsed = VALUES[name]
+    needed = {"price_per_gpu_hour": 1.0} if name == "max_cost" else {}
     for spelled in (name, *SETTINGS[name].aliases):
-        assert parse_settings({spelled: given}, Searcher).given == {name: parsed}
+        assert parse_settings({spelled: given, **needed}, Searcher).given == {name: parsed, **needed}
 
 
 def test_settings_reach_the_rules_and_the_searcher() -> None:
@@ -64,14 +81,44 @@ def test_settings_reach_the_rules_and_the_searcher() -> None:
     assert settings.seed == 4
 
 
-def test_direction_is_a_type() -> None:
-    assert parse_settings({"direction": "minimize"}, Searcher).direction is Direction.MINIMIZE
+def test_limits_reach_the_rules() -> None:
+    given = {"max_gpu_hours": 2, "max_cost": 3, "price_per_gpu_hour": 4, "patience": 5, "reuse_best_evaluation": True}
+    rules = parse_settings(given, Searcher).rules
+    assert (rules.max_gpu_hours, rules.max_cost, rules.price_per_gpu_hour, rules.patience) == (2.0, 3.0, 4.0, 5)
+    assert rules.reuse_best_evaluation
 
 
-@pytest.mark.parametrize("name", sorted(NOT_YET))
-def test_what_is_not_supported_is_refused_by_name(name: str) -> None:
-    with pytest.raises(SettingsError, match=f"`{name}` is not supported"):
-        parse_settings({name: 1}, Searcher)
+def test_a_cost_needs_a_price() -> None:
+    with pytest.raises(SettingsError, match="max_cost: the price of a GPU is not known") as caught:
+        parse_settings({"max_cost": 3}, Searcher)
+    assert "price_per_gpu_hour" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("delete", "strategy", "retention"),
+    [
+        (None, None, Retention.ALL),
+        (False, None, Retention.ALL),
+        (True, None, Retention.TERMINAL),
+        (True, "auto", Retention.TERMINAL),
+        (None, "auto", Retention.ALL),
+        (False, "all", Retention.ALL),
+        (True, "terminal", Retention.TERMINAL),
+        (None, "best", Retention.BEST),
+        (True, "best", Retention.BEST),
+        (True, "all", None),
+        (False, "best", None),
+        (False, "terminal", None),
+    ],
+)
+def test_checkpoints_are_kept_as_asked(delete: bool | None, strategy: str | None, retention: Retention | None) -> None:
+    asked = {"automl_delete_intermediate_ckpt": delete, "automl_checkpoint_retention_strategy": strategy}
+    given = {name: value for name, value in asked.items() if value is not None}
+    if retention is None:
+        with pytest.raises(SettingsError, match="contradicts"):
+            parse_settings(given, Searcher)
+    else:
+        assert parse_settings(given, Searcher).rules.retention is retention
 
 
 def test_an_unknown_setting_names_the_nearest() -> None:
@@ -104,8 +151,25 @@ def test_a_name_and_its_alias_together_are_refused() -> None:
         ("evaluate_default", "yes"),
         ("fixed_parameters", [1]),
         ("metric", ""),
-        ("metric", "-loss"),
-        ("metric", "accuracy, -latency"),
+        ("objectives", []),
+        ("objectives", [1]),
+        ("objectives", 1),
+        ("outcome_constraints", []),
+        ("outcome_constraints", [""]),
+        ("outcome_constraints", {"latency": 20}),
+        ("tracking_metrics", 1),
+        ("evaluate_trials", 1),
+        ("max_gpu_hours", -1),
+        ("max_gpu_hours", "inf"),
+        ("max_cost", "cheap"),
+        ("price_per_gpu_hour", True),
+        ("patience", 0),
+        ("early_stopping", 3),
+        ("early_stopping", []),
+        ("warm_start", ""),
+        ("train_sample_count", 0),
+        ("automl_delete_intermediate_ckpt", "yes"),
+        ("automl_checkpoint_retention_strategy", "some"),
         ("seed", -1),
     ],
 )

@@ -11,8 +11,11 @@ import yaml
 
 from tao_automl.bank.spec_tree import lookup
 from tao_automl.domain.job import JobSpec
+from tao_automl.runner import AutoMLRunner
 from tao_automl.runner.arguments import Arguments
+from tao_automl.runner.runs import SystemClock
 from tao_automl.runner.setup import Setup, prepare
+from tao_automl.testing.memory_platform import Behaviour, MemoryPlatform
 
 MODELS = Path(__file__).resolve().parents[3] / "skills" / "models"
 READERS = {"yaml": yaml.safe_load, "json": json.loads, "toml": tomllib.loads}
@@ -167,6 +170,30 @@ def test_a_spec_is_written_in_the_format_of_its_action(
     assert job.command == ("nested", "train", "-e", f"spec.{config_format}")
     assert spec["train"]["lr"] == 0.1
     assert ("resume" in spec["train"]) == (config_format != "toml")
+
+
+def test_the_best_spec_is_in_the_format_that_the_training_reads(tmp_path: Path) -> None:
+    def behave(spec: JobSpec) -> Behaviour:
+        lr = tomllib.loads(spec.files["spec.toml"])["train"]["lr"]
+        line = json.dumps({"tao_automl": "metric", "epoch": 1, "metrics": {"loss": lr}})
+        return Behaviour(seconds=0.0, lines=[(0.0, line)])
+
+    (tmp_path / "train").mkdir()
+    workspace = tmp_path / "run"
+    runner = AutoMLRunner(
+        skill_dir=nested(tmp_path / "train-nested", "toml"),
+        platform_sdk=MemoryPlatform(clock=SystemClock(), behave=behave),
+        workspace_dir=workspace,
+        poll_interval=0.01,
+    )
+    settings = {"automl_max_recommendations": 3, "allow_proxy_metric": True}
+    result = runner.run(
+        automl_algorithm="random", automl_settings=settings, train_dataset_uri=tmp_path / "train", gpu_count=0
+    )
+    assert result.best is not None
+    assert Path(result.best["spec_path"]) == workspace / "best_spec.toml"
+    best = tomllib.loads((workspace / "best_spec.toml").read_text())
+    assert best["train"]["lr"] == result.best["specs"]["train.lr"] == result.best["metric_value"]
 
 
 def test_cosmos_reason_reads_toml(setup: Any) -> None:

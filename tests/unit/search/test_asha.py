@@ -181,3 +181,42 @@ def test_stopping_rule_is_the_quantile_rule(costs: list[float], factor: int) -> 
 def test_impossible_settings(settings: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match=next(iter(settings))):
         ASHA(problem=epochs(9), **settings)
+
+
+def judged(number: int, state: TrialState, **fields: Any) -> Trial:
+    """On the lowest rung, with a score of several objectives or with constraints."""
+    made = trial(number, 1, state, {1: 0.0})
+    return replace(made, scores={1: replace(made.scores[1], **fields)})
+
+
+def test_several_objectives_are_compared_by_fronts() -> None:
+    """Of six, the two at the ends of the first front go on. Stopped are the dominated, and the newer of two ends."""
+    pairs = [(0.0, 3.0), (1.0, 2.0), (2.0, 1.9), (3.0, 0.0), (4.0, 4.0), (5.0, 5.0)]
+    done = [judged(i, COMPLETED, costs=pair) for i, pair in enumerate(pairs)]
+    assert story(ASHA(problem=epochs(9), num_recommendations=6).ask(done, 9)) == ["0@3", "3@3"]
+    running = [judged(i, TrialState.RUNNING, costs=pair) for i, pair in enumerate(pairs)]
+    assert [s.trial for s in stops(running, (1, 9), 2)] == [1, 4, 5]
+
+
+def test_what_breaks_a_constraint_comes_last() -> None:
+    rows = [(1.0, 0.0), (-5.0, 0.2), (2.0, -0.3), (-9.0, 0.1)]
+    done = [judged(i, COMPLETED, cost=cost, excess=(excess,)) for i, (cost, excess) in enumerate(rows)]
+    assert story(ASHA(problem=epochs(9), num_recommendations=4, reduction_factor=2).ask(done, 9)) == ["0@2", "2@2"]
+    running = [judged(i, TrialState.RUNNING, cost=cost, excess=(excess,)) for i, (cost, excess) in enumerate(rows)]
+    assert [s.trial for s in stops(running, (1, 9), 2)] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("high", "settings", "levels"),
+    [
+        (50, {}, (2, 6, 18, 50)),
+        (81, {}, (3, 9, 27, 81)),
+        (81, {"min_epochs": 1}, (1, 3, 9, 27, 81)),
+        (27, {}, (1, 3, 9, 27)),
+        (9, {"min_epochs": 4}, (4, 9)),
+    ],
+)
+def test_the_lowest_rung_is_three_promotions_below_the_top(
+    high: int, settings: dict[str, int], levels: tuple[int, ...]
+) -> None:
+    assert ASHA(problem=epochs(high), **settings).levels == levels

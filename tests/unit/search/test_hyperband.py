@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -167,3 +168,13 @@ def test_winner_is_the_best_of_the_longest_trained() -> None:
 def test_impossible_settings(settings: dict[str, int]) -> None:
     with pytest.raises(SettingsError, match=next(iter(settings))):
         Hyperband(problem=epochs(9), **settings)
+
+
+def test_several_objectives_and_constraints_decide_who_goes_on() -> None:
+    """Of nine, the least that keeps the constraint, then the ends of the front of the others."""
+    costs = [(float(i), float(9 - i)) for i in range(9)]
+    history = [done(i, pair[0]) for i, pair in enumerate(costs)]
+    pareto = [replace(t, scores={1: replace(t.scores[1], costs=costs[t.id])}) for t in history]
+    assert {trial for trial, _ in promoted(Hyperband(problem=epochs(9)).ask(pareto, 3))} >= {0, 8}
+    broken = [replace(t, scores={1: replace(t.scores[1], excess=(0.5 * (t.id < 6),))}) for t in history]
+    assert promoted(Hyperband(problem=epochs(9)).ask(broken, 3)) == [(6, 3), (7, 3), (8, 3)]

@@ -1,12 +1,16 @@
 """Journals that were written by released versions can be read, for ever.
 
-`tests/golden/journal-v1.sql` is such a file, as SQL text. It is never written again: if a test here fails, the code is
-wrong. A new kind of event, or a new field, gets a new file.
+`tests/golden/journal-v1.sql` is such a file, as SQL text; so is `journal-v2.sql`, whose events are in `golden_v2`. They
+are never written again: if a test here fails, the code is wrong. A new kind of event, or a new field, gets a new file.
 """
 
+import dataclasses
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import golden_v2
 import pytest
 
 from tao_automl.domain.events import (
@@ -41,7 +45,7 @@ from tao_automl.domain.trial import Origin, TrialState
 from tao_automl.store.codec import EVENT_TYPES, encode_event
 from tao_automl.store.sqlite import FILE_NAME, open_sqlite
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "journal-v1.sql"
+GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 def _spec(key: str, resume_from: str | None = None) -> JobSpec:
@@ -153,42 +157,92 @@ EVENTS: tuple[Event, ...] = (
 )
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    with sqlite3.connect(tmp_path / FILE_NAME) as db:
-        db.executescript(GOLDEN.read_text(encoding="utf-8"))
+VERSIONS = {"journal-v1.sql": EVENTS, "journal-v2.sql": golden_v2.EVENTS}
+NEVER_BOTH = {"ExperimentCreated.scored_by_callback"}  # with scored_by_evaluation
+
+
+def load(name: str, folder: Path) -> Path:
+    with sqlite3.connect(folder / FILE_NAME) as db:
+        db.executescript((GOLDEN / name).read_text(encoding="utf-8"))
     db.close()
-    return tmp_path
+    return folder
 
 
-def test_it_loads(folder: Path) -> None:
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def folder(version: str, tmp_path: Path) -> Path:
+    return load(version, tmp_path)
+
+
+def test_it_loads(version: str, folder: Path) -> None:
     journal = open_sqlite(folder, "read")
-    assert tuple(journal.read()) == EVENTS
+    assert tuple(journal.read()) == VERSIONS[version]
     journal.close()
 
 
-def test_it_can_be_continued(folder: Path) -> None:
-    journal = open_sqlite(folder, "write")
-    assert journal.append([EVENTS[1]], expect=len(EVENTS)) == len(EVENTS) + 1
+def test_it_can_be_continued(version: str, folder: Path) -> None:
+    journal, length = open_sqlite(folder, "write"), len(VERSIONS[version])
+    assert journal.append([EVENTS[1]], expect=length) == length + 1
     journal.close()
 
 
-def test_it_is_still_written_in_the_same_way(folder: Path) -> None:
+def test_it_is_still_written_in_the_same_way(version: str, folder: Path) -> None:
     with sqlite3.connect(folder / FILE_NAME) as db:
         rows = db.execute("SELECT kind, body FROM events ORDER BY seq").fetchall()
     db.close()
-    assert rows == [encode_event(event) for event in EVENTS]
+    assert rows == [encode_event(event) for event in VERSIONS[version]]
 
 
-def test_its_events_are_all_that_there_are() -> None:
-    assert {type(event).__name__ for event in EVENTS} == set(EVENT_TYPES)
+def test_the_last_one_has_all_events_and_fields_that_there_are() -> None:
+    assert {type(event).__name__ for event in golden_v2.EVENTS} == set(EVENT_TYPES)
+    said = [field for event in golden_v2.EVENTS for field in _fields(event)]
+    assert {name for name, _ in said} - {name for name, changed in said if changed} == NEVER_BOTH
 
 
-def test_it_folds(folder: Path) -> None:
-    experiment = fold(open_sqlite(folder, "read").read())
+def _fields(value: Any) -> Iterator[tuple[str, bool]]:
+    """The fields of a dataclass and of all in it, and whether they have another value than their default."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _fields(item)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            held = getattr(value, field.name)
+            empty = field.default_factory is not dataclasses.MISSING and not held
+            yield f"{type(value).__name__}.{field.name}", held != field.default and not empty
+            yield from _fields(held)
+
+
+def test_the_first_one_folds(tmp_path: Path) -> None:
+    experiment = fold(open_sqlite(load("journal-v1.sql", tmp_path), "read").read())
     assert experiment.status is RunStatus.STOPPED
     assert [trial.state for trial in experiment.trials] == [TrialState.COMPLETED, TrialState.STOPPED]
     assert experiment.best is not None
     assert experiment.best.event.value == 0.75
+    assert experiment.final is not None
+    assert experiment.final.status == "not_run"
     assert experiment.idle_seconds == 71.0
     assert experiment.elapsed(0.0) == 28.0
+
+
+def test_the_second_one_folds(tmp_path: Path) -> None:
+    experiment = fold(open_sqlite(load("journal-v2.sql", tmp_path), "read").read())
+    assert experiment.status is RunStatus.STOPPED
+    assert [trial.state for trial in experiment.trials] == [TrialState.COMPLETED, TrialState.FAILED]
+    assert experiment.best is None
+    assert [winner.trial for winner in experiment.winners] == [0]
+    assert experiment.baseline_values["accuracy"] == 0.5
+    first, second = (trial.score for trial in experiment.trials)
+    assert first is not None
+    assert second is not None
+    assert (first.costs, first.excess) == ((pytest.approx(-0.55), 2.0), (pytest.approx(-0.2), -2.0))
+    assert (second.excess, second.violation) == ((0.25, 0.0), 0.25)
+    assert list(experiment.finals) == [0]
+    assert experiment.feedback == {0: {"comment": "slow", "worst": ["a", None, 0.5, True]}}
+    assert experiment.jobs[golden_v2.FIRST].adjustments == (golden_v2.CAP,)
+    assert experiment.jobs[golden_v2.SECOND].released == golden_v2.EVENTS[-3]
+    assert not experiment.to_delete
+    assert experiment.gpu_hours(0.0) * 3600 == 6 * (2.0 + 10.0)

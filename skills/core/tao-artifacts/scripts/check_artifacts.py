@@ -24,6 +24,7 @@ FILES = {
     "evaluations/data_staging.json": "data_staging",
     "spec_bundle.json": "spec_bundle",
 }
+RECORD = "jobs/*/job_record.json"
 MOST_FAULTS = 50
 
 
@@ -37,7 +38,7 @@ def validator(name: str) -> Draft202012Validator:
 def read(workspace: Path) -> tuple[dict[str, Any], list[str]]:
     """The artifacts that are there, by file name, and a fault for each that is no JSON."""
     found, faults = {}, []
-    for name in FILES:
+    for name in [*FILES, *(path.relative_to(workspace).as_posix() for path in sorted(workspace.glob(RECORD)))]:
         try:
             found[name] = json.loads((workspace / name).read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -56,7 +57,7 @@ def schema_faults(name: str, document: Any) -> Iterator[str]:
         parts: list[tuple[int | None, Any]] = list(enumerate(document))
     else:
         parts = [(None, document)]
-    check = validator(FILES[name])
+    check = validator(FILES.get(name, "job_record"))
     for number, part in parts:
         for error in check.iter_errors(part):
             place = [] if number is None else [number]
@@ -78,9 +79,20 @@ def cross_faults(found: dict[str, Any]) -> Iterator[str]:
     for number, entry in enumerate(result["history"]):
         if entry["rec_id"] != number:
             yield f"result.json: history.{number}: has rec_id {entry['rec_id']}"
+    yield from _record_faults(found, records)
     bundle = found.get("spec_bundle.json")
     if bundle and best and (bundle["rec_id"], bundle["job_id"]) != (best["rec_id"], best["job_id"]):
         yield "spec_bundle.json: is not of the winner; make it again"
+
+
+def _record_faults(found: dict[str, Any], records: Any) -> Iterator[str]:
+    """A job's own record says what the list of all says."""
+    if found["result.json"]["status"] in ("running", "interrupted"):
+        return  # the list is made when the run ends
+    listed = {record["job_id"]: record for record in records or ()}
+    for name, record in found.items():
+        if name.endswith("job_record.json") and listed.get(record["job_id"]) != record:
+            yield f"{name}: is not the entry of job_records.json"
 
 
 def _winner_faults(best: dict[str, Any], result: dict[str, Any], records: Any) -> Iterator[str]:
@@ -90,6 +102,8 @@ def _winner_faults(best: dict[str, Any], result: dict[str, Any], records: Any) -
         yield f"best_rec.json: job {best['job_id']} has no record"
     if best["checkpoint"] and not Path(best["checkpoint"]).exists():
         yield f"best_rec.json: the checkpoint is not there: {best['checkpoint']}"
+    if best["spec_path"] and not Path(best["spec_path"]).exists():
+        yield f"best_rec.json: the spec is not there: {best['spec_path']}"
 
 
 def check(workspace: Path) -> tuple[list[str], list[str]]:

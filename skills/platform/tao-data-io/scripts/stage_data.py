@@ -165,9 +165,9 @@ def _as_staged(files: list[tuple[str, int]], recorded: dict[str, Any]) -> list[t
 
 def add_to_record(file: Path, made: dict[str, Any]) -> None:
     """The entry replaces an earlier one of the same staged path."""
-    before = json.loads(file.read_text(encoding="utf-8"))["staged"] if file.is_file() else []
-    kept = [old for old in before if old["staged_path"] != made["staged_path"]]
-    write(file, {"staged": [*kept, made]})
+    before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"staged": []}
+    kept = [old for old in before["staged"] if old["staged_path"] != made["staged_path"]]
+    write(file, {**before, "staged": [*kept, made]})
 
 
 def write(file: Path, document: dict[str, Any]) -> None:
