@@ -67,7 +67,8 @@ def _token(match: re.Match[str]) -> Token:
 
 
 def _stray(text: str, place: int) -> Fault:
-    at = place + len(text[place:]) - len(text[place:].lstrip())
+    rest = text[place:]
+    at = place + len(rest) - len(rest.lstrip() or rest[-1])
     character = text[at]
     if character in "'\"`":
         return Fault(f"a closing {character} must follow", at)

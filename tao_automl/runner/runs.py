@@ -123,7 +123,9 @@ def check_scoring(setup: Setup, callbacks: Callbacks) -> None:
             f"evaluate_trials: the trials are scored by the evaluate action, which cannot run: {reason}",
             "give what is missing, or optimise a metric that the training reports",
         )
-    if setup.problem.goal.relative and not setup.settings.rules.evaluate_default and not callbacks.baseline_fn:
+    has_base = not isinstance(setup.jobs.base_evaluation("check"), NotPossible)
+    known = setup.settings.rules.evaluate_default or callbacks.baseline_fn or has_base
+    if setup.problem.goal.relative and not known:
         raise SettingsError(
             "outcome_constraints: one compares with the baseline, and evaluate_default=False leaves none",
             "leave `evaluate_default` out, or give `baseline_fn`",

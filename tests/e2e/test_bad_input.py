@@ -47,7 +47,6 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "data that is not there": ({"train_dataset_uri": "/no/such/file.csv"}, "/no/such/file.csv"),
     "remote data": ({"train_dataset_uri": "s3://bucket/file.csv"}, "s3://"),
     "a callback that cannot be called": ({"eval_fn": 3}, "eval_fn: a function is needed"),
-    "a callback of a later version": ({"feedback_fn": print}, "`feedback_fn` is not supported by this version"),
     "an unknown platform option": ({"platform_options": {"slot": 2}}, "slots"),
     "GPUs that the skill cannot use": ({"gpu_count": -1}, "gpu_count"),
 }

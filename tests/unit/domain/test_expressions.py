@@ -4,7 +4,7 @@ import pickle
 import textwrap
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tao_automl.domain.expression_nodes import Arithmetic, Negation
@@ -287,6 +287,7 @@ words = st.sampled_from(
 )
 
 
+@example("\x85")
 @given(st.lists(words, max_size=14).map(" ".join) | st.text(max_size=20))
 def test_any_text_is_an_expression_or_a_fault_with_a_place(text):
     for found in outcomes(text):

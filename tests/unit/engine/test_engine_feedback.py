@@ -21,9 +21,9 @@ from tao_automl.engine.world import Callbacks
 @pytest.mark.parametrize(
     "name",
     [
-        "label", "labels", "gt_labels", "label_0", "classLabels", "id", "ID", "ids", "image_id", "imageId", "sample-ids",
-        "IDs", "uuid", "job uid", "path", "image_path", "filePath", "file", "files", "filename", "checkpoint_dir",
-        "url", "data_uri", "/data/img/1.png", "train/img.jpg",
+        "label", "labels", "gt_labels", "label_0", "classLabels", "id", "ID", "ids", "image_id", "imageId",
+        "sample-ids", "IDs", "uuid", "job uid", "path", "image_path", "filePath", "file", "files", "filename",
+        "checkpoint_dir", "url", "data_uri", "/data/img/1.png", "train/img.jpg",
     ],
 )  # fmt: skip
 def test_labels_ids_and_paths_are_removed(name: str) -> None:
@@ -190,7 +190,7 @@ def test_a_new_runner_asks_again_for_what_was_not_recorded() -> None:
     asked: list[str] = []
     with ThreadPoolExecutor(1) as executor:
         go_on = Event()
-        callbacks = Callbacks(feedback_fn=lambda rec, job: asked.append(job) or go_on.wait(20.0) and "ok")
+        callbacks = Callbacks(feedback_fn=lambda rec, job: asked.append(job) or (go_on.wait(20.0) and "ok"))
         lab = Lab(callbacks=callbacks, executor=executor).seconds(12)
         go_on.set()
         lab.resume().run()

@@ -5,6 +5,7 @@ Runs are real ones of a toy skill, on a platform without machines and a clock th
 
 import json
 import math
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -24,8 +25,10 @@ from tao_automl.runner import AutoMLRunner, Result, RunArguments, query_status, 
 from tao_automl.runner.arguments import ALIASES
 from tao_automl.runner.automl_runner import KEYWORDS
 from tao_automl.runner.mailbox import request_cancel
-from tao_automl.runner.settings import SETTINGS, searcher_settings
+from tao_automl.runner.settings import SETTINGS, parse_settings, searcher_settings
 from tao_automl.runner.trial_entries import HISTORY_STATUS
+from tao_automl.search.asha import ASHA
+from tao_automl.search.random_search import RandomSearch
 from tao_automl.testing.clock import ManualClock
 from tao_automl.testing.memory_platform import Behaviour, MemoryPlatform
 from tao_automl.testing.toy import metric_line
@@ -316,14 +319,10 @@ def test_a_setting_is_accepted_under_each_of_its_names(spelled: str, name: str, 
 
 
 @pytest.mark.parametrize(("spelled", "name"), SPELLINGS)
-def test_a_wrong_value_is_one_error_that_names_the_setting(spelled: str, name: str, bench: Bench) -> None:
-    if name == "algorithm":
-        with pytest.raises(UserError):
-            plan(bench, {"algorithm": "none of these"})
-        return
+def test_a_wrong_value_is_one_error_that_names_the_setting(spelled: str, name: str) -> None:
     _, wrong, words = VALUES[name]
     with pytest.raises(SettingsError) as caught:
-        plan(bench, {spelled: wrong})
+        parse_settings({spelled: wrong}, ASHA)
     assert caught.value.message.startswith(f"{spelled}: ")
     assert words in caught.value.message
     assert "\n" not in caught.value.message
@@ -340,9 +339,9 @@ def test_settings_that_make_no_sense_are_refused_with_a_way_out(
 
 
 @pytest.mark.parametrize(("spelled", "name"), SPELLINGS)
-def test_a_typo_names_a_near_setting(spelled: str, name: str, bench: Bench) -> None:
+def test_a_typo_names_a_near_setting(spelled: str, name: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        plan(bench, {typo(spelled): VALUES[name][0]})
+        parse_settings({typo(spelled): VALUES[name][0]}, RandomSearch)
     assert caught.value.message == f"automl_settings: unknown setting `{typo(spelled)}`"
     assert caught.value.hint == f"did you mean `{spelled}`?"
 
@@ -365,13 +364,11 @@ def test_settings_of_an_algorithm(searcher: str, name: str, spelled: str, bench:
     assert name in caught.value.message or spelled in caught.value.message
 
 
-@pytest.mark.parametrize(
-    ("searcher", "name", "spelled"), [row for row in OWN if row[1] not in ("num_recommendations",)]
-)
-def test_settings_of_another_algorithm_are_refused(searcher: str, name: str, spelled: str, bench: Bench) -> None:
+@pytest.mark.parametrize(("name", "spelled"), sorted({row[1:] for row in OWN if row[1] != "num_recommendations"}))
+def test_settings_of_another_algorithm_are_refused(name: str, spelled: str) -> None:
     """`random` has none of its own."""
     with pytest.raises(SettingsError, match=f"`({spelled}|{name})`"):
-        bench.runner().plan(automl_algorithm="random", automl_settings={spelled: 3})
+        parse_settings({spelled: 3}, RandomSearch)
 
 
 # Callbacks: what each may answer
@@ -497,6 +494,26 @@ def test_a_callback_answers(name: str, says: str, callback: Any, expected: Expec
     result = bench.run(settings={"allow_proxy_metric": name in ("eval_fn", "metric_extractor")}, **{name: callback})
     assert expected(result), result.to_json()
     assert json.loads(result.to_json()) == query_status(bench.workspace).to_dict()
+
+
+def test_a_base_model_is_a_baseline_too(bench: Bench, tmp_path: Path) -> None:
+    """Measured by the first job, and good for a constraint that compares with it, also without a default trial."""
+    bench.skill = Path(shutil.copytree(bench.skill, tmp_path / "based"))
+    info = bench.skill / "references" / "skill_info.yaml"
+    declared = yaml.safe_load(info.read_text())
+    declared["actions"]["evaluate"]["inputs"]["checkpoint"]["base_from"] = "train_path"
+    info.write_text(yaml.safe_dump({**declared, "name": "based"}))
+    search: Any = {
+        "settings": {"evaluate_default": False, "outcome_constraints": "accuracy >= 0.5 * baseline"},
+        "eval_dataset_uri": bench.data,
+    }
+    with pytest.raises(SettingsError, match="evaluate_default=False"):
+        bench.run(**search)
+    result = bench.run(**search, train_dataset_uri=bench.data)
+    assert (result.status, result.baseline["status"], result.baseline["rec_id"]) == ("completed", "measured", None)
+    assert result.outcome_constraints[0]["bound"] == 0.25
+    records = json.loads((bench.workspace / "job_records.json").read_text())
+    assert [record["purpose"] for record in records][:2] == ["baseline", "train"]
 
 
 def test_a_failed_baseline_is_no_end_where_the_user_said_so(bench: Bench) -> None:

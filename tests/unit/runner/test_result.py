@@ -111,7 +111,7 @@ def test_the_winner_is_compared_by_the_measure_of_the_baseline(
     finals = [final(0, *after)] if after else []
     found = result(*trained(0, {"acc": 0.8}), baseline(*before), *finals)
     compared = found.baseline["comparison_to_best"]
-    assert (compared and compared["basis"] or "") == basis
+    assert ((compared and compared["basis"]) or "") == basis
     assert delta is None or compared["delta"] == pytest.approx(delta)
     same_way = after is not None and before[1] != DEFAULT
     assert (found.final_evaluation["comparison_to_baseline"] is not None) is same_way

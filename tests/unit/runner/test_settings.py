@@ -41,7 +41,6 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "train_sample_count": ("100", 100),
     "automl_delete_intermediate_ckpt": (True, True),
     "automl_checkpoint_retention_strategy": ("best", "best"),
-    "trackers": ("tensorboard", {"tensorboard": {}}),
     "automl_max_recommendations": ("12", 12),
     "automl_max_epochs": (27.0, 27),
     "automl_reduction_factor": (4, 4),

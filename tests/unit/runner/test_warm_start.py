@@ -143,7 +143,7 @@ def test_a_row_without_any_searched_parameter_is_left_out(tmp_path: Path) -> Non
     "text", ["", "lr,loss\n", "lr,budget,loss\n1,nan,1\n", "lr,budget,loss\n1,inf,1\n", "lr,budget,loss\n1,-3,1\n"]
 )
 def test_tables_without_sense_are_refused_by_name(tmp_path: Path, text: str) -> None:
-    with pytest.raises(DataError, match="warm_start: .*table.csv"):
+    with pytest.raises(DataError, match=r"warm_start: .*table\.csv"):
         read_rows([table(tmp_path, text)])
 
 

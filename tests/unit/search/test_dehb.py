@@ -14,7 +14,7 @@ from tao_automl.domain.problem import Problem
 from tao_automl.domain.space import SearchSpace
 from tao_automl.domain.trial import Origin, Promote, Score, Start, Trial, TrialState
 from tao_automl.errors import SettingsError
-from tao_automl.search.dehb import DEHB, Role, best_at, population_sizes, roles
+from tao_automl.search.dehb import DEHB, Role, roles
 from tao_automl.search.evolution import crossover, mutant, parents
 from tao_automl.testing.searcher_contract import MakeSearcher, SearcherContract
 from tao_automl.testing.simulation import easy_curve, mixed_space, problem_of, simulate
@@ -29,7 +29,7 @@ class TestContract(SearcherContract):
 
     @pytest.fixture
     def make_searcher(self) -> MakeSearcher:
-        return lambda problem, **settings: DEHB(problem=problem, **{"num_recommendations": 45, **settings})
+        return lambda problem, **settings: DEHB(problem=problem, **{"num_recommendations": 30, **settings})
 
 
 def square(epochs: int = 9) -> Problem:
@@ -80,67 +80,55 @@ def test_parents_differ_and_small_pools_are_filled_at_random() -> None:
     assert len({tuple(p) for p in few}) == 3
 
 
-def test_population_sizes_of_the_papers_table() -> None:
-    """R = 81: the most trials of a bracket on each budget."""
-    assert population_sizes(DEHB(problem=square(81)).brackets) == {1: 81, 3: 27, 9: 9, 27: 6, 81: 5}
-
-
 def test_roles_by_hand() -> None:
-    """R = 9: founders of bracket 0, then (3, 9) of bracket 1, then (9) of bracket 2, then bracket 0 with offspring."""
-    found = list(islice(roles(DEHB(problem=square()).brackets), 9 + 4 + 3 + 13))
-    assert found[:9] == [Role(1, slot, None, True) for slot in range(9)]
-    assert found[9:13] == [Role(3, 0), Role(3, 1), Role(3, 2), Role(9, 0, (3, 1))]
-    assert found[13:16] == [Role(9, 1), Role(9, 2), Role(9, 0)]
-    assert [role.budget for role in found[16:]] == [1] * 9 + [3] * 3 + [9]
-    assert found[25:] == [Role(3, 0, (1, 3)), Role(3, 1, (1, 3)), Role(3, 2, (1, 3)), Role(9, 1, (3, 1))]
+    """R = 9: nine founders, then bracket 1 with three offspring on 3, bracket 2 with three on 9, and again."""
+    found = list(islice(roles(DEHB(problem=square()).brackets), 16))
+    assert found[:9] == [Role(1, slot, True) for slot in range(9)]
+    assert found[9:] == [*(Role(3, slot) for slot in range(3)), *(Role(9, slot) for slot in range(3)), Role(1, 0)]
 
 
 def founders() -> list[Trial]:
-    """Nine of them; 0, 1 and 2 go on to 3, and 2 to 9."""
-    costs: list[dict[int, float]] = [{1: float(i)} for i in range(9)]
-    costs[0], costs[1], costs[2] = {1: 0.0, 3: 3.0}, {1: 1.0, 3: 2.0}, {1: 2.0, 3: 1.0, 9: 0.5}
-    return [trial(i, cost, x=0.4 + i / 20) for i, cost in enumerate(costs)]
-
-
-def test_founders_fill_the_populations() -> None:
-    searcher = DEHB(problem=square())
-    assert searcher.population(founders(), 1) == {i: i for i in range(9)}
-    assert searcher.population(founders(), 3) == {0: 0, 1: 1, 2: 2}
-    assert searcher.population(founders(), 9) == {0: 2}
+    """Nine of them, the worst first."""
+    return [trial(i, {1: 9.0 - i}, x=0.3 + i / 40) for i in range(9)]
 
 
 def test_offspring_takes_the_slot_if_it_is_better() -> None:
     searcher = DEHB(problem=square())
-    history = [*founders(), trial(9, {3: 2.5}), trial(10, {3: 9.0})]  # against 3.0 and 2.0
-    assert searcher.population(history, 3) == {0: 9, 1: 1, 2: 2}
+    others = [trial(i, {3: 1.0}) for i in range(9, 12)] + [trial(i, {9: 1.0}) for i in range(12, 15)]
+    history = [*founders(), *others, trial(15, {1: 8.5}), trial(16, {1: 8.5}), trial(17, {1: 7.5})]  # against 9, 8, 7
+    assert searcher.population(history, 1) == {0: 15, 1: 1} | {slot: slot for slot in range(2, 9)}
+    assert searcher.population(history, 3) == {0: 9, 1: 10, 2: 11}
 
 
 def test_others_trials_have_no_slot_but_are_parents() -> None:
     default = trial(0, {1: 0.0, 3: 0.0, 9: 0.0}, origin=Origin.DEFAULT)
-    assert DEHB(problem=square()).population([default], 3) == {}
-    assert best_at([default], 3, 1) == [0]
+    assert DEHB(problem=square()).population([default], 1) == {}
+    assert DEHB(problem=square()).elite([default]) == [0]
 
 
-def test_parents_above_the_lowest_rung_are_the_best_of_the_rung_below() -> None:
-    assert best_at(founders(), 1, 5) == [0, 1, 2, 3, 4]
-    assert best_at(founders(), 3, 1) == [2, 1, 0]  # a mutant has three
+def test_parents_are_the_best_of_the_largest_budget_with_six() -> None:
+    searcher = DEHB(problem=square())
+    assert searcher.elite(founders()) == [8, 7, 6, 5, 4, 3]
+    longer = [trial(i, {1: 0.0, 3: float(i)}) for i in range(9, 15)]
+    assert searcher.elite([*founders(), *longer]) == [9, 10, 11, 12, 13, 14]
+    assert searcher.elite([*founders(), *longer[:5]])[:5] == [9, 10, 11, 12, 13]
 
 
 def test_offspring_by_hand() -> None:
-    """Trial 12 is the first offspring on 9, of the best on 3: with CR = 1 it is the mutant of 0, 1 and 2 alone."""
-    history = [*founders(), *(trial(i, {3: 9.0}) for i in (9, 10, 11))]
-    (start,) = (d for d in DEHB(problem=square(), crossover_prob=1.0).ask(history, 1) if isinstance(d, Start))
-    mutants = [b + 0.5 * (one - other) for b, one, other in permutations((0.4, 0.45, 0.5))]
-    assert start.budget == 9
+    """Trial 9 is the first one, after three promotions: with CR = 1 it is the mutant of three of the best six alone."""
+    (start,) = (d for d in DEHB(problem=square(), crossover_prob=1.0).ask(founders(), 4) if isinstance(d, Start))
+    best = [0.3 + i / 40 for i in range(3, 9)]
+    mutants = [base + 0.5 * (one - other) for base, one, other in permutations(best, 3)]
+    assert start.budget == 3
     assert any(start.params["x"] == pytest.approx(place) for place in mutants)
     assert start.params["y"] == 0.5
 
 
-def test_a_run_is_one_halving_and_then_offspring() -> None:
+def test_the_schedule_is_hyperbands() -> None:
     problem = problem_of(mixed_space(), epochs=9)
     run = simulate(DEHB(problem=problem), problem, easy_curve, evaluate_default=False)
-    assert Counter(d.budget for d in run.decisions if isinstance(d, Promote)) == {3: 3, 9: 1}
-    assert Counter(d.budget for d in run.decisions if isinstance(d, Start)) == {1: 9, 3: 3, 9: 4}
+    assert Counter(d.budget for d in run.decisions if isinstance(d, Promote)) == {3: 3, 9: 2}
+    assert Counter(d.budget for d in run.decisions if isinstance(d, Start)) == {1: 9, 3: 3, 9: 3}
 
 
 def test_evolution_finds_the_bottom_of_a_bowl() -> None:
