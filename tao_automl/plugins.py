@@ -1,6 +1,7 @@
 """Finding searchers, platforms, journals and trackers by name: entry points, the built-in ones too."""
 
 import difflib
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -12,9 +13,14 @@ JOURNALS = "tao_automl.journals"
 TRACKERS = "tao_automl.trackers"
 
 
+@cache
+def _installed(group: str) -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=group))
+
+
 def names(group: str) -> tuple[str, ...]:
     """The names that are installed in a group, sorted."""
-    return tuple(sorted({point.name for point in entry_points(group=group)}))
+    return tuple(sorted({point.name for point in _installed(group)}))
 
 
 def load(group: str, name: str) -> Any:
@@ -36,8 +42,9 @@ def load(group: str, name: str) -> Any:
 
 
 def _find(group: str, name: str) -> EntryPoint:
-    for point in entry_points(group=group, name=name):
-        return point
+    for point in _installed(group):
+        if point.name == name:
+            return point
     known, kind = names(group), group.rpartition(".")[2].removesuffix("s")
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean `{close[0]}`? " if close else ""

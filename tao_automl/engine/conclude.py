@@ -50,7 +50,9 @@ def _still_searching(experiment: Experiment) -> bool:
 
 
 def _waits_for_feedback(world: World, experiment: Experiment) -> bool:
-    return bool(world.callbacks.feedback_fn and experiment.awaits_feedback)
+    """Feedback is for searchers: a run that was cancelled can do without."""
+    cancelled = experiment.ended is not None and not experiment.ended.evaluate_best
+    return bool(world.callbacks.feedback_fn and experiment.awaits_feedback) and not cancelled
 
 
 def _cancel_jobs(world: World, experiment: Experiment, ended: SearchEnded) -> Iterator[Event]:

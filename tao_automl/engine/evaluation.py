@@ -1,7 +1,7 @@
 """What a metric is worth, and the two evaluations that frame a search: the baseline and the winner's."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -108,7 +108,7 @@ def baseline(world: World, experiment: Experiment) -> Iterator[Event]:
     elif experiment.trials and not experiment.trials[0].live:
         answer = _measure_default(world, experiment)
     if isinstance(answer, Evaluation):
-        yield BaselineSettled(at=world.clock.now(), evaluation=answer)
+        yield BaselineSettled(at=world.clock.now(), evaluation=_with_what_came_before(experiment, answer))
     elif answer is not None and not isinstance(answer, _Pending):
         yield answer
 
@@ -158,12 +158,15 @@ def _ask_baseline_fn(world: World, experiment: Experiment) -> Evaluation | None:
 
 
 def _base_model(world: World, experiment: Experiment) -> Event | Evaluation | _Pending | None:
-    """The next step of evaluating the base model; None if that is not possible."""
+    """The next step of evaluating the base model; None if that is not possible. One that cannot be evaluated, such as a
+    model of other classes, leaves it to the default configuration to be the baseline."""
     key = experiment.evaluation_job.get((Purpose.BASELINE, BASE_MODEL))
     if key is None:
         request = request_base_evaluation(world, experiment)
         return None if isinstance(request, NotPossible) else request
-    return _read_or_retry(world, experiment, experiment.jobs[key], failed="failure") or _Pending()
+    answer = _read_or_retry(world, experiment, experiment.jobs[key], failed="failure") or _Pending()
+    failed = isinstance(answer, Evaluation) and answer.metric_value is None
+    return None if failed and world.rules.evaluate_default else answer
 
 
 def _measure_default(world: World, experiment: Experiment) -> Event | Evaluation | None:
@@ -178,6 +181,15 @@ def _measure_default(world: World, experiment: Experiment) -> Event | Evaluation
     if not isinstance(answer, NotPossible):
         return answer
     return _default_as_scored(experiment, settled, trained.key, DEFAULT_SCORE, answer.reason)
+
+
+def _with_what_came_before(experiment: Experiment, evaluation: Evaluation) -> Evaluation:
+    """Says that the base model, which would have been the baseline, could not be evaluated."""
+    key = experiment.evaluation_job.get((Purpose.BASELINE, BASE_MODEL))
+    if key is None or evaluation.job_id == key:
+        return evaluation
+    before = f"the base model could not be evaluated ({key})"
+    return replace(evaluation, reason="; ".join(filter(None, [before, evaluation.reason])))
 
 
 def _default_as_scored(experiment: Experiment, settled: Settlement, job: str, source: str, reason: str) -> Evaluation:

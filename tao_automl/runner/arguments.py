@@ -19,7 +19,8 @@ BY_HAND = "by hand"  # the platform of a study: there is none
 class RunArguments(TypedDict, total=False):
     """The keyword arguments of `AutoMLRunner.run` and `AutoMLRunner.plan`; all are optional.
 
-    automl_algorithm: a searcher's name; also ``automl_settings["algorithm"]``. The skill's recommendation unless given.
+    automl_algorithm: a searcher's name, or ``auto`` for one that suits the problem; also
+        ``automl_settings["algorithm"]``. The skill's recommendation unless given.
     automl_settings: see `tao_automl.runner.settings.SETTINGS`, and the searcher's own fields.
     spec_overrides: spec keys and values, nested or dotted. Fixes a parameter that would be searched.
     automl_hyperparameters: dotted names to search; the schema's own choice unless given.

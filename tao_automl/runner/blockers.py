@@ -40,6 +40,10 @@ def refuse(blockers: Iterable[Blocker]) -> None:
 
 def _platform_blockers(setup: Setup, platform: PlatformSDK) -> Iterator[Blocker]:
     """A platform that cannot start containers says so by `runs_images = False`."""
+    gpus = setup.jobs.gpus
+    if platform.capacity(gpus) == 0:
+        reason = f"the platform {platform.name} cannot run a job with {gpus} GPU{'s' if gpus > 1 else ''}"
+        yield Blocker(kind="platform", reason=reason, remedy="ask for fewer with `--gpus`, or choose another platform")
     image = setup.jobs.image
     if image is None or getattr(platform, "runs_images", True):
         return

@@ -128,9 +128,10 @@ def _has_base_model(setup: Setup) -> bool:
 
 
 def _token(plan: Plan, setup: Setup) -> str:
-    """Differs when anything that a run would do differs."""
+    """Differs when anything that a run would do differs; where it is kept does not."""
     content = {
         **dataclasses.asdict(plan),
+        "workspace": None,
         "digest": setup.skill.digest,
         "arguments": dataclasses.asdict(setup.arguments),
     }
@@ -151,7 +152,8 @@ def _notes(setup: Setup, slots: int, *, exact: bool) -> list[str]:
     known, rows = len(setup.problem.known), len(setup.known)
     learned = [f"warm start: {known} of {rows} trials of earlier runs can be used"] if rows else []
     open_end = "the first proposals depend on the baseline: only the default configuration can be shown"
-    return [*_slot_note(setup, slots), *learned, *([] if exact else [open_end])]
+    why = [f"{setup.arguments.automl_algorithm} was chosen: {setup.why_algorithm}"] if setup.why_algorithm else []
+    return [*why, *_slot_note(setup, slots), *learned, *([] if exact else [open_end])]
 
 
 def _slot_note(setup: Setup, slots: int) -> list[str]:

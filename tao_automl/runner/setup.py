@@ -37,8 +37,10 @@ from tao_automl.runner.metric_sources import metric_files
 from tao_automl.runner.settings import RunSettings, mapping, parse_settings
 from tao_automl.runner.skill_jobs import SkillJobs
 from tao_automl.runner.warm_start import known_trials, read_rows
+from tao_automl.search.choosing import Choice, choose
 from tao_automl.search.stopping import make_stopper
 
+AUTO = "auto"  # the algorithm that suits the problem
 REMOTE = re.compile(r"^[a-z][a-z0-9+.-]+://")
 
 
@@ -56,6 +58,7 @@ class Setup:
     known: tuple[JsonObject, ...]
     scored_by_evaluation: bool
     jobs: SkillJobs
+    why_algorithm: str = ""
 
 
 class Capacity(Protocol):
@@ -75,19 +78,16 @@ def prepare(arguments: Arguments, platform: Capacity, *, known: tuple[JsonObject
     require_packages(skill)
     skill = _for_action(skill, arguments.action)
     arguments = _with_algorithm(arguments, skill)
+    why = ""
+    if arguments.automl_algorithm == AUTO:
+        name, why = _chosen(arguments, skill, platform)
+        arguments = replace(arguments, automl_algorithm=name)
     searcher_class = plugins.load(plugins.SEARCHERS, str(arguments.automl_algorithm))
     settings = parse_settings(arguments.automl_settings, searcher_class)
     arguments = _canonical(arguments, skill, settings, platform)
     _check_gpu_limits(arguments, settings)
     overrides = _overrides(arguments, skill)
-    reading = read_space(
-        skill,
-        arguments.action,
-        hyperparameters=arguments.automl_hyperparameters,
-        custom_param_ranges=arguments.custom_param_ranges or None,
-        fixed=_fixed(settings, overrides[arguments.action], arguments, skill.fidelity.key if skill.fidelity else None),
-        context=_context(arguments, skill, settings),
-    )
+    reading = _reading(arguments, skill, settings, overrides)
     goal = goal_for(skill, arguments.action, settings.given)
     _check_goal(goal, settings)
     rows = read_rows(settings.given.get("warm_start", ())) if known is None else known
@@ -112,6 +112,41 @@ def prepare(arguments: Arguments, platform: Capacity, *, known: tuple[JsonObject
         known=rows,
         scored_by_evaluation=_scored_by_evaluation(skill, arguments, settings, goal),
         jobs=_jobs(arguments, skill, problem.fidelity, overrides, settings),
+        why_algorithm=why,
+    )
+
+
+def _reading(
+    arguments: Arguments, skill: Skill, settings: RunSettings, overrides: Mapping[str, Mapping[str, Any]]
+) -> SpaceReading:
+    return read_space(
+        skill,
+        arguments.action,
+        hyperparameters=arguments.automl_hyperparameters,
+        custom_param_ranges=arguments.custom_param_ranges or None,
+        fixed=_fixed(settings, overrides[arguments.action], arguments, skill.fidelity.key if skill.fidelity else None),
+        context=_context(arguments, skill, settings),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _AnySearcher:
+    """The settings that can be given before it is known which algorithm it will be."""
+
+    problem: Problem
+    num_recommendations: int = 20
+
+
+def _chosen(arguments: Arguments, skill: Skill, platform: Capacity) -> Choice:
+    """The algorithm that suits the problem."""
+    settings = parse_settings(arguments.automl_settings, _AnySearcher)
+    asked = _canonical(arguments, skill, settings, platform)
+    bounds = (platform.capacity(asked.gpu_count or 0), settings.rules.max_concurrent)
+    return choose(
+        space=_reading(asked, skill, settings, _overrides(asked, skill)).space,
+        fidelity=fidelity_for(skill, settings),
+        slots=max(1, min((bound for bound in bounds if bound is not None), default=1)),
+        budget=settings.searcher.get("num_recommendations", _AnySearcher.num_recommendations),
     )
 
 

@@ -276,7 +276,8 @@ def static_names() -> frozenset[str]:
         (item.value for kind in (FailureClass, JobState) for item in kind), trial_entries.HISTORY_STATUS.values(),
         keys_of(schemas), enums, dir(tao_automl.runner), plugins.names(plugins.SEARCHERS), rec, callback_words,
         plugins.names(plugins.PLATFORMS), keys_of(skill_info_schema()), ADJUSTMENT,
-        (item.name for kind in (WandbOptions, MlflowOptions, TensorboardOptions) for item in fields(kind)), (folder.name for folder in BANK.glob("*/*")),
+        (item.name for kind in (WandbOptions, MlflowOptions, TensorboardOptions) for item in fields(kind)),
+        (folder.name for folder in BANK.glob("*/*")),
     )  # fmt: skip
 
 

@@ -81,6 +81,17 @@ def test_without_it_the_search_stops_unless_told_otherwise(behaviour: Behaviour,
         assert finished.reason.startswith("no baseline: ")
 
 
+@pytest.mark.parametrize("behaviour", [broken(1.0), Behaviour(seconds=1.0)])
+def test_without_it_the_default_configuration_is_the_baseline(behaviour: Behaviour) -> None:
+    lab = Lab(
+        starting(2), rules=replace(RULES, evaluate_default=True), evaluates_base=True, change=base(behaviour)
+    ).run()
+    found = baseline(lab)
+    assert (found.status, found.job_id) == ("measured", "toy-t0000-baseline-a1")
+    assert found.reason.startswith(f"the base model could not be evaluated ({KEY})")
+    assert lab.engine.experiment.status is RunStatus.COMPLETED
+
+
 def test_it_is_evaluated_once_whoever_watches() -> None:
     lab = Lab(rules=RULES, evaluates_base=True, change=base(Behaviour(seconds=5.0)))
     for _ in range(8):
