@@ -74,6 +74,7 @@ def run(
     image: options.Image = None,
     platform_option: options.PlatformOption = None,
     tracker: options.Tracker = None,
+    plan_token: options.PlanToken = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Launch without asking. Needed where nobody can be asked.")
     ] = False,
@@ -97,11 +98,11 @@ def run(
         --objective accuracy --objective seconds:direction=minimize \
         --constraint "accuracy >= 0.95 * baseline" --patience 15
     """
-    arguments = _arguments(**_but(locals(), "skill", "workspace", "action", "platform", "yes", "output"))
+    arguments = _arguments(**_but(locals(), "skill", "workspace", "action", "platform", "yes", "output", "plan_token"))
     _refuse_used(workspace)
     runner = _Runner(skill=skill, platform=platform, workspace=workspace, action=action)
     _review(runner.make().plan(**arguments), yes=yes, output=output)
-    return watch(lambda listener: runner.make(listener).run(**arguments), workspace, output)
+    return watch(lambda listener: runner.make(listener).run(**arguments, plan_token=plan_token), workspace, output)
 
 
 def plan(

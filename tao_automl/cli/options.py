@@ -170,6 +170,15 @@ Setting = Annotated[
         rich_help_panel=SEARCH,
     ),
 ]
+PlanToken = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TOKEN",
+        help="The token of a plan; the run is refused if it would not do what that plan showed.",
+        rich_help_panel="Where it runs",
+        show_default=False,
+    ),
+]
 Tracker = Annotated[
     list[str] | None,
     typer.Option(

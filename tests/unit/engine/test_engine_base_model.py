@@ -70,7 +70,7 @@ def test_it_is_retried() -> None:
     ("behaviour", "status"), [(broken(1.0), "failure"), (Behaviour(seconds=1.0), "metric_missing")]
 )
 def test_without_it_the_search_stops_unless_told_otherwise(behaviour: Behaviour, status: str, lenient: bool) -> None:
-    rules = replace(RULES, allow_proxy_metric=lenient)
+    rules = replace(RULES, allow_proxy_metric=lenient, evaluate_default=False)
     lab = Lab(starting(2), rules=rules, evaluates_base=True, change=base(behaviour)).run()
     finished = lab.engine.experiment.finished
     assert finished is not None
@@ -83,9 +83,7 @@ def test_without_it_the_search_stops_unless_told_otherwise(behaviour: Behaviour,
 
 @pytest.mark.parametrize("behaviour", [broken(1.0), Behaviour(seconds=1.0)])
 def test_without_it_the_default_configuration_is_the_baseline(behaviour: Behaviour) -> None:
-    lab = Lab(
-        starting(2), rules=replace(RULES, evaluate_default=True), evaluates_base=True, change=base(behaviour)
-    ).run()
+    lab = Lab(starting(2), rules=RULES, evaluates=True, evaluates_base=True, change=base(behaviour)).run()
     found = baseline(lab)
     assert (found.status, found.job_id) == ("measured", "toy-t0000-baseline-a1")
     assert found.reason.startswith(f"the base model could not be evaluated ({KEY})")
