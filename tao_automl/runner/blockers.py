@@ -40,17 +40,15 @@ def refuse(blockers: Iterable[Blocker]) -> None:
 
 def _platform_blockers(setup: Setup, platform: PlatformSDK) -> Iterator[Blocker]:
     """A platform that cannot start containers says so by `runs_images = False`."""
-    gpus = setup.jobs.gpus
-    if platform.capacity(gpus) == 0:
-        reason = f"the platform {platform.name} cannot run a job with {gpus} GPU{'s' if gpus > 1 else ''}"
+    image, gpus = setup.jobs.image, setup.jobs.gpus
+    if image is not None and not getattr(platform, "runs_images", True):
+        others = ", ".join(name for name in plugins.names(plugins.PLATFORMS) if name != platform.name)
+        remedy = f"choose a platform that runs images: {others}" if others else _BY_HAND
+        reason = f"the platform {platform.name} starts no containers, and {setup.skill.name} runs in {image}"
+        yield Blocker(kind="platform", reason=reason, remedy=remedy)
+    elif platform.capacity(gpus) == 0:
+        reason = f"the platform {platform.name} has too few GPUs for a job with {gpus}"
         yield Blocker(kind="platform", reason=reason, remedy="ask for fewer with `--gpus`, or choose another platform")
-    image = setup.jobs.image
-    if image is None or getattr(platform, "runs_images", True):
-        return
-    others = ", ".join(name for name in plugins.names(plugins.PLATFORMS) if name != platform.name)
-    remedy = f"choose a platform that runs images: {others}" if others else _BY_HAND
-    reason = f"the platform {platform.name} starts no containers, and {setup.skill.name} runs in {image}"
-    yield Blocker(kind="platform", reason=reason, remedy=remedy)
 
 
 def _data_blockers(setup: Setup) -> Iterator[Blocker]:

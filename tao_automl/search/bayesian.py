@@ -84,7 +84,7 @@ def _check(num_recommendations: int, n_init: int | None) -> None:
 
 def design_size(problem: Problem, n_init: int | None = None) -> int:
     """How many trials come before the model is asked."""
-    return n_init or min(10, 4 + problem.space.dimension // 2)
+    return n_init or min(10, 3 + problem.space.dimension // 3)
 
 
 def design(problem: Problem, name: str, index: int) -> Iterator[JsonObject]:

@@ -103,6 +103,13 @@ def test_the_platforms_that_may_run_images_are_named(boxed: Path, monkeypatch: p
     assert "study create" in remedy("local")
 
 
+def test_a_platform_without_enough_gpus_is_a_blocker(boxed: Path) -> None:
+    platform = Boxes(clock=ManualClock(), behave=behave, slots=0)
+    assert platform.capacity(1) == 0
+    found = runner(boxed, platform).plan(gpu_count=1).blockers[0]
+    assert (found["kind"], found["reason"]) == ("platform", "the platform memory has too few GPUs for a job with 1")
+
+
 def test_native_code_runs_on_the_local_platform(tmp_path: Path) -> None:
     action = {**ACTION, "python_script": "scripts/train.py"}
     del action["command"]
