@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tao_automl.domain.dice import rng_for
@@ -84,7 +85,7 @@ def _check(num_recommendations: int, n_init: int | None) -> None:
 
 def design_size(problem: Problem, n_init: int | None = None) -> int:
     """How many trials come before the model is asked."""
-    return n_init or min(10, 3 + problem.space.dimension // 3)
+    return n_init or min(10, 4 + problem.space.dimension // 3)
 
 
 def design(problem: Problem, name: str, index: int) -> Iterator[JsonObject]:
@@ -94,9 +95,15 @@ def design(problem: Problem, name: str, index: int) -> Iterator[JsonObject]:
     """
     space = problem.space
     if 0 < space.dimension <= MAX_DIMENSION:
-        place = point(scrambled(space.dimension, problem.seed), index - 1) if index else [0.5] * space.dimension
+        place = _sobol(space.dimension, problem.seed, index - 1) if index else (0.5,) * space.dimension
         yield space.decode(expected_places(space.axes, place))
     yield from uniform(problem, name)(index)
+
+
+@lru_cache(maxsize=256)
+def _sobol(dimension: int, seed: int, index: int) -> tuple[float, ...]:
+    """Point number `index` of the sequence."""
+    return tuple(point(scrambled(dimension, seed), index))
 
 
 def proposed(
@@ -143,7 +150,8 @@ class Outlook:
             return
         surrogate = self._believed(evidence)
         dice = rng_for(self.problem.seed, self.name, index, "candidates")
-        yield from ranked(self.problem.space, surrogate.worth, incumbents(surrogate, evidence), dice, Effort())
+        effort = Effort.worth_it(len(evidence.points))
+        yield from ranked(self.problem.space, surrogate.worth, incumbents(surrogate, evidence), dice, effort)
         yield from uniform(self.problem, self.name)(index)
 
     def begin(self, params: JsonObject) -> None:

@@ -1,5 +1,6 @@
 """Where an acquisition function is looked at: all over the space, around what is best, and uphill from there."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -23,7 +24,8 @@ Worth: TypeAlias = Callable[[Array], Array]
 _STEPS = (0.3, 0.1, 0.03)  # standard deviations of perturbations
 _FINE = 12  # an axis of more values than this is climbed like a continuous one
 _ROUNDS = 2
-_EPSILON = 1e-5
+_EPSILON = 1e-5  # of the finite differences that make a gradient
+_ENOUGH = 12  # observations for the full effort
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,17 @@ class Effort:
     broad: int = 200
     near: int = 24
     climbs: int = 4
+
+    @classmethod
+    def worth_it(cls, observations: int) -> "Effort":
+        """Little for a model of few observations, which knows little."""
+        full = cls()
+        share = min(1.0, observations / _ENOUGH)
+        return cls(
+            broad=math.ceil(share * full.broad),
+            near=math.ceil(share * full.near),
+            climbs=math.ceil(share * full.climbs),
+        )
 
 
 def ranked(

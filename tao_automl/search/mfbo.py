@@ -165,7 +165,8 @@ class Outlook:
         def draws(index: int) -> Iterator[JsonObject]:
             if self.problem.space.dimension:
                 dice = rng_for(self.problem.seed, _NAME, index, "candidates")
-                yield from ranked(self.problem.space, beliefs.worth, self._incumbents(beliefs), dice, Effort())
+                effort = Effort.worth_it(len(self.trials))
+                yield from ranked(self.problem.space, beliefs.worth, self._incumbents(beliefs), dice, effort)
             yield from uniform(self.problem, _NAME)(index)
 
         params = next(propose(self.problem, self.trials, draws), None)

@@ -48,14 +48,14 @@ def expected_places(axes: Sequence[UnitAxis], point: Sequence[float]) -> list[fl
 
 
 def _quantile(axis: UnitAxis, share: float) -> float:
+    if axis.strength not in _WIDTHS and not axis.weights:
+        return share
     import numpy as np
     from scipy.special import ndtr, ndtri
 
     if axis.weights and axis.cells:
         edges = np.cumsum(axis.weights) / sum(axis.weights)
         return (min(int(np.searchsorted(edges, share, side="right")), axis.cells - 1) + 0.5) / axis.cells
-    if axis.strength not in _WIDTHS:
-        return share
     width = _WIDTHS[axis.strength]
     low, high = ndtr(-axis.expected / width), ndtr((1.0 - axis.expected) / width)
     return float(np.clip(axis.expected + width * ndtri(low + share * (high - low)), 0.0, 1.0))
