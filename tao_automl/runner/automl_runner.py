@@ -7,6 +7,7 @@ from typing import Any, Unpack
 from tao_automl.domain.ports import PlatformSDK
 from tao_automl.engine.loop import Listener
 from tao_automl.errors import SettingsError
+from tao_automl.platforms.older_sdk import OlderSDK, is_older_sdk
 from tao_automl.runner.arguments import ALIASES, Arguments, RunArguments, make_callbacks, refuse_unknown
 from tao_automl.runner.blockers import find_blockers, refuse
 from tao_automl.runner.data_check import check_data
@@ -25,7 +26,7 @@ class AutoMLRunner:
     Args:
         skill_dir: a model skill's folder, or its name or alias in the bank.
         platform_sdk: a platform's name (``"local"``), or an object that implements
-            `tao_automl.domain.ports.PlatformSDK`. Alias: ``sdk``.
+            `tao_automl.domain.ports.PlatformSDK`, or has the verbs of older TAO SDKs. Alias: ``sdk``.
         workspace_dir: the folder that is the run: its journal, jobs and results. `plan` can do without. Alias:
             ``workspace_path``.
         action: the action whose spec is searched.
@@ -115,11 +116,12 @@ class AutoMLRunner:
 
     def _asked(self, where: str, arguments: Mapping[str, Any], workspace: Path) -> tuple[Arguments, PlatformSDK]:
         refuse_unknown(where, arguments, (*RunArguments.__annotations__, "resume"))
-        name = self._platform if isinstance(self._platform, str) else self._platform.name
+        given = OlderSDK(self._platform, workspace) if is_older_sdk(self._platform) else self._platform
+        name = given if isinstance(given, str) else given.name
         asked = Arguments(skill_dir=self._skill, action=self._action, platform=name).updated(arguments)
-        if isinstance(self._platform, str):
-            return asked, open_platform(name, workspace, asked.platform_options)
-        return asked, self._platform
+        if isinstance(given, str):
+            return asked, open_platform(given, workspace, asked.platform_options)
+        return asked, given
 
 
 def _workspace(value: Any) -> Path | None:
