@@ -161,6 +161,8 @@ def _base_model(world: World, experiment: Experiment) -> Event | Evaluation | _P
     """The next step of evaluating the base model; None if that is not possible. One that cannot be evaluated, such as a
     model of other classes, leaves it to the default configuration to be the baseline."""
     key = experiment.evaluation_job.get((Purpose.BASELINE, BASE_MODEL))
+    if key is None and experiment.trials:
+        return None  # it comes before any training, or not at all
     if key is None:
         request = request_base_evaluation(world, experiment)
         return None if isinstance(request, NotPossible) else request

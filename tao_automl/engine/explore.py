@@ -33,12 +33,23 @@ def explore(world: World, experiment: Experiment) -> Iterator[Event]:
 
 
 def _follow(world: World, experiment: Experiment) -> Iterator[Event]:
+    asked = (experiment.seq, free_slots(world, experiment))
+    if world.waiting == asked:
+        return  # the answer to the same question is the same, and may be dear to find
+    decided = False
+    for event in _decisions(world, experiment, asked[1]):
+        decided = True
+        yield event
+    world.waiting = None if decided else asked
+
+
+def _decisions(world: World, experiment: Experiment, slots: int) -> Iterator[Event]:
     early = world.stopper.stops(experiment.trials) if world.stopper else ()
     stopped = {due.trial: due.reason for due in early if due.trial in experiment.live}
     for trial, reason in stopped.items():
         yield from _stop(world, experiment, trial, reason)
     next_id = len(experiment.trials)
-    for decision in ask(world, experiment, free_slots(world, experiment)):
+    for decision in ask(world, experiment, slots):
         match decision:
             case Start(params=params, budget=budget, parent=parent):
                 yield from _start(world, experiment, next_id, params, budget, Origin.SEARCH, parent)

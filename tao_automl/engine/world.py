@@ -183,7 +183,8 @@ class World:
     """Everything outside of the journal. `poll_interval` overrides the platform's own.
 
     Caches: `cursors`, how far each job's log was read; `files`, the same of its metric files; `tidied`, after how many
-    settlements checkpoints were last looked through.
+    settlements checkpoints were last looked through; `waiting`, the number of events and the free slots at which the
+    searcher last had nothing to do.
     """
 
     problem: Problem
@@ -201,3 +202,4 @@ class World:
     cursors: dict[str, int] = field(default_factory=dict)
     files: dict[str, JobFiles] = field(default_factory=dict)
     tidied: int = -1
+    waiting: tuple[int, int] | None = None

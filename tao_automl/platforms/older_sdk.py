@@ -60,6 +60,7 @@ class OlderSDK:
     def __init__(self, sdk: Any, workspace: Path) -> None:
         self._sdk = sdk
         self._file = workspace / JOBS_FILE
+        self._last: dict[str, JobStatus] = {}  # what was last heard of each job
         self.name = str(getattr(sdk, "name", type(sdk).__name__)).lower()
 
     def create_job(self, spec: JobSpec) -> str:
@@ -88,7 +89,7 @@ class OlderSDK:
         if handle.startswith(_UNSURE):
             return LogChunk(lines=(), cursor=cursor)
         lines = self._log(handle)
-        if not self._status(handle).state.ended:
+        if not (self._last.get(handle) or self._status(handle)).state.ended:
             lines = lines[:-1]  # it may be half of one
         return LogChunk(lines=lines[cursor:], cursor=max(cursor, len(lines)))
 
@@ -136,7 +137,9 @@ class OlderSDK:
             return JobStatus(state=JobState.LOST, detail="the runner was killed while it was being created")
         word = _text(self._ask("get_job_status", handle))
         plain = word.rpartition(".")[2].strip().lower()
-        return JobStatus(state=next((s for s, words in _STATES.items() if plain in words), JobState.LOST), detail=word)
+        state = next((state for state, words in _STATES.items() if plain in words), JobState.LOST)
+        self._last[handle] = JobStatus(state=state, detail=word)
+        return self._last[handle]
 
     def _log(self, handle: str) -> tuple[str, ...]:
         """From the first line on: as long as an answer is full, there may be more before it."""

@@ -78,8 +78,10 @@ class SkillJobs:
         batch, count = self.skill.batch, self.sample_count
         if batch is None or count is None:
             return ()
-        template = flatten(read_template(self.skill, self.action))
-        size: Any = {**template, **self.overrides.get(self.action, {}), **params}.get(batch.key)
+        given: Mapping[str, Any] = {**self.overrides.get(self.action, {}), **params}
+        if batch.key not in given:
+            given = flatten(read_template(self.skill, self.action))
+        size = given.get(batch.key)
         shards = max(1, self.gpus * self.nodes) if batch.per == "gpu" else 1
         if not isinstance(size, int) or size * shards <= count:
             return ()

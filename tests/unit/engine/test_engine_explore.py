@@ -79,6 +79,22 @@ def test_one_answer_is_one_transaction() -> None:
     assert [type(event) for event in answer] == [TrialStarted, JobRequested] * 3
 
 
+def test_a_searcher_that_waits_is_asked_again_when_something_has_happened() -> None:
+    """Its answer depends on the history and the slots alone, and may be dear to find."""
+    asked: list[tuple[int, int]] = []
+
+    def ask(history: Sequence[Trial], slots: int) -> Sequence[Decision]:
+        asked.append((lab.engine.experiment.seq, slots))
+        return starting(2).ask(history, slots)
+
+    lab = Lab(Script(ask), rules=replace(NO_DEFAULT, max_concurrent=3))
+    for _ in range(100):
+        lab.engine.tick()
+        lab.clock.sleep(0.01)
+    assert len(asked) == len(set(asked)) < 20
+    assert lab.run().states == ["completed"] * 2
+
+
 def test_exploring_is_a_function_of_the_journal() -> None:
     lab = Lab(starting(2))
     lab.engine.record(list(settle(lab.engine.world, lab.engine.experiment)))  # the baseline is skipped
